@@ -1,0 +1,18 @@
+import type { Extension } from "./factory.js";
+
+export type Status =
+  | "starting"
+  | "ok"
+  | "recoverable_error"
+  | "permanent_error"
+  | "fatal_error"
+  | "stopping"
+  | "stopped";
+
+/** What a running component may ask of the process around it. */
+export interface Host {
+  /** A configured extension by id, or undefined. */
+  extension(id: string): Extension | undefined;
+  /** Reports a component's health. "fatal_error" shuts the collector down. */
+  report(componentId: string, status: Status, detail?: Error): void;
+}

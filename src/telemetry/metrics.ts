@@ -1,0 +1,103 @@
+import { Counter as PromCounter, Gauge as PromGauge, Histogram as PromHistogram, Registry } from "prom-client";
+
+export type Labels = Record<string, string>;
+
+/** A bound counter, gauge or histogram: label values are fixed when it is made, so that the hot path only adds. */
+export interface Counter {
+  add(n: number): void;
+}
+export interface Gauge {
+  set(n: number): void;
+}
+export interface Histogram {
+  observe(n: number): void;
+}
+
+/** Our own metrics. Names are as exposed; asking twice for the same name returns the same metric. */
+export interface Metrics {
+  counter(name: string, help: string, labels?: Labels): Counter;
+  gauge(name: string, help: string, labels?: Labels): Gauge;
+  /** A gauge read at scrape time; returns a function that takes it away. */
+  observedGauge(name: string, help: string, labels: Labels, read: () => number): () => void;
+  histogram(name: string, help: string, labels: Labels, buckets: readonly number[]): Histogram;
+  /** The exposition text. */
+  text(): Promise<string>;
+  contentType(): string;
+}
+
+interface Observed {
+  labels: Labels;
+  read: () => number;
+}
+
+/** A registry of its own, so that tests don't share counters. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const counters = new Map<string, PromCounter>();
+  const gauges = new Map<string, PromGauge>();
+  const observed = new Map<string, Set<Observed>>();
+  const histograms = new Map<string, PromHistogram>();
+
+  function gaugeNamed(name: string, help: string, labels: Labels): PromGauge {
+    let gauge = gauges.get(name);
+    if (!gauge) {
+      const readers = new Set<Observed>();
+      observed.set(name, readers);
+      gauge = new PromGauge({
+        name,
+        help,
+        labelNames: Object.keys(labels),
+        registers: [registry],
+        collect() {
+          for (const reader of readers) this.set(reader.labels, reader.read());
+        },
+      });
+      gauges.set(name, gauge);
+    }
+    return gauge;
+  }
+
+  return {
+    counter(name, help, labels = {}) {
+      let counter = counters.get(name);
+      if (!counter) {
+        counter = new PromCounter({ name, help, labelNames: Object.keys(labels), registers: [registry] });
+        counters.set(name, counter);
+      }
+      const child = counter.labels(labels);
+      child.inc(0);
+      return { add: (n) => child.inc(n) };
+    },
+    gauge(name, help, labels = {}) {
+      const child = gaugeNamed(name, help, labels).labels(labels);
+      return { set: (n) => child.set(n) };
+    },
+    observedGauge(name, help, labels, read) {
+      const gauge = gaugeNamed(name, help, labels);
+      const readers = observed.get(name);
+      const reader = { labels, read };
+      readers?.add(reader);
+      return () => {
+        readers?.delete(reader);
+        gauge.remove(labels);
+      };
+    },
+    histogram(name, help, labels, buckets) {
+      let histogram = histograms.get(name);
+      if (!histogram) {
+        histogram = new PromHistogram({
+          name,
+          help,
+          labelNames: Object.keys(labels),
+          buckets: [...buckets],
+          registers: [registry],
+        });
+        histograms.set(name, histogram);
+      }
+      const child = histogram.labels(labels);
+      return { observe: (n) => child.observe(n) };
+    },
+    text: () => registry.metrics(),
+    contentType: () => registry.contentType,
+  };
+}
