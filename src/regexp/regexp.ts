@@ -1,0 +1,140 @@
+import { RE2JS, RE2JSException, RE2JSSyntaxException } from "re2js";
+import { rewritePattern } from "./rewrite.js";
+import { expandTemplate } from "./template.js";
+
+/** The pattern is none; the message is Go's ("error parsing regexp: missing closing ): `(`"). */
+export class RegExpSyntaxError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "RegExpSyntaxError";
+  }
+}
+
+/** Where a match and its groups lie: [start, end) of group i at 2*i and 2*i+1, in UTF-16 units; -1 = took no part. */
+export type MatchIndices = readonly number[] | Int32Array;
+
+/**
+ * A compiled regular expression with the syntax and meaning of Go's regexp package (RE2): matching takes time linear in
+ * the text, whatever the pattern. Immutable; may be shared.
+ */
+export interface CompiledRegExp {
+  /** As it was written. */
+  readonly source: string;
+  /** Capturing groups, the whole match not counted. */
+  readonly groupCount: number;
+  /** Name of group i, "" if it has none; names may occur twice. [0] is the whole match. */
+  readonly groupNames: readonly string[];
+  /** True if any part of the text matches. */
+  test(text: string): boolean;
+  /** The leftmost match that begins at `from` or later. */
+  match(text: string, from?: number): MatchIndices | undefined;
+  /** `template` with $1, ${1}, $name, ${name} and $$ expanded from a match of `text`. */
+  expand(template: string, text: string, indices: MatchIndices): string;
+  /** Replaces every match by the expanded template, as Go's ReplaceAllString. */
+  replaceAll(text: string, template: string): string;
+}
+
+/** What a compiled form must do; the engine's and the plain JavaScript one give the same answers. */
+export interface MatchEngine {
+  test(text: string): boolean;
+  match(text: string, from: number): MatchIndices | undefined;
+}
+
+const maxCached = 1000;
+const cache = new Map<string, CompiledRegExp>();
+
+/** Compiles, or returns what the same pattern was compiled to lately (a bounded cache). Throws RegExpSyntaxError. */
+export function compileRegExp(source: string): CompiledRegExp {
+  const known = cache.get(source);
+  if (known !== undefined) {
+    // Taken out and put back, the map's order is that of last use.
+    cache.delete(source);
+    cache.set(source, known);
+    return known;
+  }
+  const compiled = createRegExp(source);
+  if (cache.size >= maxCached) cache.delete(cache.keys().next().value as string);
+  cache.set(source, compiled);
+  return compiled;
+}
+
+/** How many compiled expressions are kept. */
+export function cachedRegExpCount(): number {
+  return cache.size;
+}
+
+function createRegExp(source: string): CompiledRegExp {
+  const { pattern, groupNames, fault } = rewritePattern(source);
+  if (fault !== undefined) {
+    // The part before the fault may be wrong as well, and Go reports the first.
+    compileEngine(source, pattern, true);
+    throw new RegExpSyntaxError(fault.message);
+  }
+  const engine = compileEngine(source, pattern, false);
+  return createCompiled(source, groupNames, engine);
+}
+
+function compileEngine(source: string, pattern: string, isPrefix: boolean): MatchEngine {
+  let re: RE2JS;
+  try {
+    re = RE2JS.compile(pattern);
+  } catch (caught) {
+    const message = errorText(caught, source);
+    if (isPrefix && message.includes("missing closing )")) return neverMatches;
+    throw new RegExpSyntaxError(message);
+  }
+  const groupCount = re.groupCount();
+  return {
+    test: (text) => re.test(text),
+    match(text, from) {
+      const matcher = re.matcher(text);
+      if (!matcher.find(from)) return undefined;
+      const indices = new Int32Array(2 * groupCount + 2);
+      for (let i = 0; i <= groupCount; i++) {
+        indices[2 * i] = matcher.start(i);
+        indices[2 * i + 1] = matcher.end(i);
+      }
+      return indices;
+    },
+  };
+}
+
+const neverMatches: MatchEngine = { test: () => false, match: () => undefined };
+
+/** The engine names the rewritten pattern where Go names the whole one. */
+function errorText(caught: unknown, source: string): string {
+  if (!(caught instanceof RE2JSSyntaxException)) {
+    if (caught instanceof RE2JSException) return `error parsing regexp: ${caught.message}: \`${source}\``;
+    throw caught;
+  }
+  const reason = caught.getDescription();
+  const whole = reason === "missing closing )" || reason === "unexpected )" || reason === "expression too large";
+  return whole ? `error parsing regexp: ${reason}: \`${source}\`` : caught.message;
+}
+
+function createCompiled(source: string, groupNames: readonly string[], engine: MatchEngine): CompiledRegExp {
+  return {
+    source,
+    groupCount: groupNames.length - 1,
+    groupNames,
+    test: engine.test,
+    match: (text, from = 0) => engine.match(text, from),
+    expand: (template, text, indices) => expandTemplate(template, groupNames, text, indices),
+    replaceAll(text, template) {
+      let out = "";
+      let lastEnd = 0;
+      let from = 0;
+      while (from <= text.length) {
+        const indices = engine.match(text, from);
+        if (indices === undefined) break;
+        const [start, end] = [indices[0], indices[1]];
+        out += text.slice(lastEnd, start);
+        // An empty match right behind another one is not replaced.
+        if (end > lastEnd || start === 0) out += expandTemplate(template, groupNames, text, indices);
+        lastEnd = end;
+        from = Math.max(end, from + ((text.codePointAt(from) ?? 0) > 0xffff ? 2 : 1));
+      }
+      return out + text.slice(lastEnd);
+    },
+  };
+}
