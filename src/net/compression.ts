@@ -54,33 +54,29 @@ export async function decode(coding: Coding, body: Buffer, maxBytes: number, bud
     if (body.length > maxBytes) throw tooLarge(maxBytes);
     return body;
   }
-  if (coding === "gzip") {
-    const declared = declaredGzipSize(body, maxBytes);
-    const decoded = await attempt(coding, body, declared, budget);
+  const worst = coding === "zstd" ? maxBytes : Math.min(maxBytes, body.length * maxDeflateRatio);
+  const declared = coding === "gzip" ? declaredGzipSize(body) : worst;
+  if (declared < worst) {
+    const decoded = await attempt(coding, body, declared, declared, budget);
     if (decoded) return decoded;
     // More came out than the last member declares: several members, or a lie. Once more under the real cap.
   }
-  const worst = coding === "zstd" ? maxBytes : Math.min(maxBytes, body.length * maxDeflateRatio);
-  const decoded = await attempt(coding, body, worst, budget);
-  if (!decoded) throw tooLarge(maxBytes);
+  const decoded = await attempt(coding, body, worst, Math.min(worst, body.length * 4), budget);
+  if (!decoded) throw maxBytes > worst ? badInput(`cannot decode ${coding} body: impossible length`) : tooLarge(maxBytes);
   return decoded;
 }
 
-/** The size in a gzip trailer (modulo 2^32, of the last member only: a hint that must be checked). */
-function declaredGzipSize(body: Buffer, maxBytes: number): number {
-  if (body.length < 18) throw badInput("cannot decode gzip body: unexpected end of file");
-  if (body[0] !== 0x1f || body[1] !== 0x8b) throw badInput("cannot decode gzip body: incorrect header");
-  const declared = body.readUInt32LE(body.length - 4);
-  if (declared > body.length * maxDeflateRatio) throw badInput("cannot decode gzip body: incorrect length check");
-  if (declared > maxBytes) throw tooLarge(maxBytes);
-  return declared;
+/** The size in a gzip trailer: modulo 2^32, of the last member only, and perhaps no trailer at all. A hint to be checked. */
+function declaredGzipSize(body: Buffer): number {
+  return body.length < 18 ? 0 : body.readUInt32LE(body.length - 4);
 }
 
-/** One decoding into at most `limit` bytes; undefined when the output is larger. */
-async function attempt(coding: Coding, body: Buffer, limit: number, budget: ByteBudget): Promise<Buffer | undefined> {
+/** One decoding into at most `limit` bytes, `expected` of them likely; undefined when the output is larger. */
+async function attempt(coding: Coding, body: Buffer, limit: number, expected: number, budget: ByteBudget): Promise<Buffer | undefined> {
   if (!(await budget.acquire(limit))) throw throttled("too many bodies are being decompressed", 1000);
   try {
-    return limit <= syncBytes && coding !== "zstd" ? inflateSync(coding, body, limit) : await inflateAsync(coding, body, limit);
+    const options = inflateOptions(limit, expected);
+    return limit <= syncBytes && coding !== "zstd" ? inflateSync(coding, body, options) : await inflateAsync(coding, body, options);
   } catch (error) {
     if (error instanceof PipelineError) throw error;
     if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") return undefined;
@@ -105,18 +101,12 @@ function inflateOptions(limit: number, expected: number): zlib.ZlibOptions {
   return { info: true, maxOutputLength: Math.max(1, limit), chunkSize: Math.max(64, expected + 1) };
 }
 
-function expectedBytes(coding: Coding, body: Buffer, limit: number): number {
-  return coding === "gzip" ? limit : Math.min(limit, body.length * 4);
-}
-
-function inflateSync(coding: Coding, body: Buffer, limit: number): Buffer {
-  const options = inflateOptions(limit, expectedBytes(coding, body, limit));
+function inflateSync(coding: Coding, body: Buffer, options: zlib.ZlibOptions): Buffer {
   const result = coding === "gzip" ? zlib.gunzipSync(body, options) : zlib.inflateSync(body, options);
   return whole(result as unknown as WithEngine, coding, body);
 }
 
-function inflateAsync(coding: Coding, body: Buffer, limit: number): Promise<Buffer> {
-  const options = inflateOptions(limit, expectedBytes(coding, body, limit));
+function inflateAsync(coding: Coding, body: Buffer, options: zlib.ZlibOptions): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const done = (error: Error | null, result: unknown) => {
       if (error) return reject(error);
