@@ -9,6 +9,8 @@ export const noMetadata: Metadata = new Map();
 export interface Client {
   readonly address: string;
   readonly auth: Readonly<Record<string, string>>;
+  /** How the data came, as own metrics label it: "grpc" or "http". */
+  readonly transport?: string;
 }
 
 /** What travels beside the data. Immutable: `withContext` makes a changed copy. */

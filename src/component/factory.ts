@@ -76,18 +76,19 @@ export interface ExtensionFactory<C = unknown> extends FactoryBase<C> {
   create(settings: Settings, config: C): Extension;
 }
 
+/** Any config type: methods compare bivariantly, so that a factory of a known config fits. */
 export type AnyFactory =
-  | ReceiverFactory<never>
-  | ProcessorFactory<never>
-  | ExporterFactory<never>
-  | ConnectorFactory<never>
-  | ExtensionFactory<never>;
+  | ReceiverFactory
+  | ProcessorFactory
+  | ExporterFactory
+  | ConnectorFactory
+  | ExtensionFactory;
 
 /** The explicit lists that only `main` sees. */
 export interface Factories {
-  readonly receivers: readonly ReceiverFactory<never>[];
-  readonly processors: readonly ProcessorFactory<never>[];
-  readonly exporters: readonly ExporterFactory<never>[];
-  readonly connectors: readonly ConnectorFactory<never>[];
-  readonly extensions: readonly ExtensionFactory<never>[];
+  readonly receivers: readonly ReceiverFactory[];
+  readonly processors: readonly ProcessorFactory[];
+  readonly exporters: readonly ExporterFactory[];
+  readonly connectors: readonly ConnectorFactory[];
+  readonly extensions: readonly ExtensionFactory[];
 }
