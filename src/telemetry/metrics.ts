@@ -19,7 +19,11 @@ export interface Metrics {
   gauge(name: string, help: string, labels?: Labels): Gauge;
   /** A gauge read at scrape time; returns a function that takes it away. */
   observedGauge(name: string, help: string, labels: Labels, read: () => number): () => void;
+  /** A counter whose total is read at scrape time (never falling); returns a function that takes it away. */
+  observedCounter(name: string, help: string, labels: Labels, read: () => number): () => void;
   histogram(name: string, help: string, labels: Labels, buckets: readonly number[]): Histogram;
+  /** The sum over all label sets of a counter or gauge; 0 if there is none of that name. */
+  total(name: string): Promise<number>;
   /** The exposition text. */
   text(): Promise<string>;
   contentType(): string;
@@ -37,6 +41,7 @@ export function createMetrics(): Metrics {
   const gauges = new Map<string, PromGauge>();
   const observed = new Map<string, Set<Observed>>();
   const histograms = new Map<string, PromHistogram>();
+  const observedTotals = new Map<string, Map<string, Observed>>();
 
   function gaugeNamed(name: string, help: string, labels: Labels): PromGauge {
     let gauge = gauges.get(name);
@@ -82,6 +87,28 @@ export function createMetrics(): Metrics {
         gauge.remove(labels);
       };
     },
+    observedCounter(name, help, labels, read) {
+      const key = JSON.stringify(labels);
+      let readers = observedTotals.get(name);
+      if (!readers) {
+        const created = new Map<string, Observed>();
+        const counter = new PromCounter({
+          name,
+          help,
+          labelNames: Object.keys(labels),
+          registers: [registry],
+          collect() {
+            this.reset();
+            for (const reader of created.values()) this.inc(reader.labels, reader.read());
+          },
+        });
+        observedTotals.set(name, created);
+        counters.set(name, counter);
+        readers = created;
+      }
+      readers.set(key, { labels, read });
+      return () => readers.delete(key);
+    },
     histogram(name, help, labels, buckets) {
       let histogram = histograms.get(name);
       if (!histogram) {
@@ -96,6 +123,10 @@ export function createMetrics(): Metrics {
       }
       const child = histogram.labels(labels);
       return { observe: (n) => child.observe(n) };
+    },
+    async total(name) {
+      const found = await registry.getSingleMetric(name)?.get();
+      return found ? found.values.reduce((sum, sample) => sum + sample.value, 0) : 0;
     },
     text: () => registry.metrics(),
     contentType: () => registry.contentType,
