@@ -1,0 +1,94 @@
+import type { Consumer, Reservation } from "../component/consumer.js";
+import { type Context, withContext } from "../component/context.js";
+import { toPipelineError } from "../component/errors.js";
+import type { Profiles } from "../pdata/profiles.js";
+import type { Counter, Metrics } from "../telemetry/metrics.js";
+import { remoteParent, startSpan } from "../telemetry/trace.js";
+
+interface ReceiverCounts {
+  readonly accepted: Counter;
+  readonly refused: Counter;
+}
+
+/** The edge behind a receiver: counts what its pipelines took and refused, by transport, and opens the request's span. */
+export function observeReceiver(next: Consumer, receiver: string, metrics: Metrics): Consumer {
+  const byTransport = new Map<string, ReceiverCounts>();
+
+  function countsFor(transport: string): ReceiverCounts {
+    let counts = byTransport.get(transport);
+    if (!counts) {
+      const labels = { receiver, transport };
+      counts = {
+        accepted: metrics.counter(
+          "otelcol_receiver_accepted_profile_samples",
+          "Number of profile samples successfully pushed into the pipeline.",
+          labels,
+        ),
+        refused: metrics.counter(
+          "otelcol_receiver_refused_profile_samples",
+          "Number of profile samples that could not be pushed into the pipeline.",
+          labels,
+        ),
+      };
+      byTransport.set(transport, counts);
+    }
+    return counts;
+  }
+
+  const spanName = `receiver/${receiver}/ProfilesReceived`;
+  return {
+    mutates: next.mutates,
+    reserve: (profiles) => next.reserve(profiles),
+    async consume(profiles: Profiles, ctx: Context): Promise<void> {
+      // Before handing on: afterwards the batch belongs to others.
+      const samples = profiles.sampleCount;
+      const transport = ctx.client?.transport ?? "";
+      const counts = countsFor(transport);
+      const span = startSpan(spanName, ctx.span ?? remoteParent(ctx.metadata), { receiver, transport });
+      try {
+        await next.consume(profiles, span ? withContext(ctx, { span: span.context }) : ctx);
+      } catch (caught) {
+        const error = toPipelineError(caught);
+        const refused = error.kind === "partial" ? Math.min(error.rejectedSamples, samples) : samples;
+        counts.refused.add(refused);
+        counts.accepted.add(samples - refused);
+        span?.end({ accepted_profile_samples: samples - refused, refused_profile_samples: refused }, error);
+        throw error;
+      }
+      counts.accepted.add(samples);
+      span?.end({ accepted_profile_samples: samples, refused_profile_samples: 0 });
+    },
+  };
+}
+
+/**
+ * The edge in front of a processor. `next` is where the processor hands its data to: the batch is edited on the way if
+ * either of them edits it.
+ */
+export function observeIncoming(processor: Consumer, next: Consumer, id: string, metrics: Metrics): Consumer {
+  const incoming = metrics.counter("otelcol_processor_incoming_items", "Number of items passed to the processor.", {
+    processor: id,
+    otel_signal: "profiles",
+  });
+  return countingEdge(processor, processor.mutates || next.mutates, incoming);
+}
+
+/** The edge behind a processor. */
+export function observeOutgoing(next: Consumer, id: string, metrics: Metrics): Consumer {
+  const outgoing = metrics.counter("otelcol_processor_outgoing_items", "Number of items emitted from the processor.", {
+    processor: id,
+    otel_signal: "profiles",
+  });
+  return countingEdge(next, next.mutates, outgoing);
+}
+
+function countingEdge(to: Consumer, mutates: boolean, counter: Counter): Consumer {
+  return {
+    mutates,
+    reserve: (profiles: Profiles): Reservation | "full" | undefined => to.reserve(profiles),
+    consume(profiles: Profiles, ctx: Context): Promise<void> {
+      counter.add(profiles.sampleCount);
+      return to.consume(profiles, ctx);
+    },
+  };
+}
