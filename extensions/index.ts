@@ -1,0 +1,3 @@
+import type { ExtensionFactory } from "../src/component/factory.js";
+
+export const extensions: readonly ExtensionFactory[] = [];

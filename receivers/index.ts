@@ -1,0 +1,3 @@
+import type { ReceiverFactory } from "../src/component/factory.js";
+
+export const receivers: readonly ReceiverFactory[] = [];

@@ -1,0 +1,147 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { parseDurationMs } from "../component/schema.js";
+import { applyFeatureGates } from "./feature-gates.js";
+import { CliError, type CliIo } from "./io.js";
+import type { ConfigOptions, RunOptions } from "./options.js";
+
+/** Runs one command and resolves with the exit code: 0, or 1 with the reason on stderr. Never rejects. */
+export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
+  let code = 0;
+  const program = createProgram(io, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync(argv as string[], { from: "user" });
+    return code;
+  } catch (caught) {
+    if (caught instanceof CommanderError) return caught.exitCode === 0 ? 0 : 1;
+    if (caught instanceof CliError) io.stderr.write(`Error: ${caught.message}\n`);
+    else io.stderr.write(`Error: ${caught instanceof Error ? (caught.stack ?? caught.message) : String(caught)}\n`);
+    return 1;
+  }
+}
+
+function createProgram(io: CliIo, exit: (code: number) => void): Command {
+  const program = new Command("flamepipe")
+    .description("An OpenTelemetry-Collector-style pipeline for continuous-profiling data.")
+    .version(`flamepipe version ${io.version}`, "-v, --version")
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
+    .showHelpAfterError("(--help lists commands and options)")
+    .enablePositionalOptions();
+
+  withConfigOptions(program)
+    .option("--grace-period <duration>", "how long queues may take to drain at shutdown", parseDuration, 25_000)
+    .action(async (options: RunOptions) => {
+      const { run } = await import("./run.js");
+      exit(await run(options, io));
+    });
+  addConfigCommands(program, io);
+  addCatalogueCommands(program, io);
+  addSendCommand(program, io, exit);
+  addTryCommand(program, io, exit);
+  return program;
+}
+
+function withConfigOptions(command: Command): Command {
+  return command
+    .option("--config <uri>", "configuration file, or env:, yaml:, http(s): source; repeatable, later ones win", collect, [])
+    .option("--set <key=value>", "override one value, such as --set exporters.debug.verbosity=detailed; repeatable", collect, [])
+    .option("--feature-gates <list>", "comma-separated gates: name or +name on, -name off; repeatable", collect, []);
+}
+
+function addConfigCommands(program: Command, io: CliIo): void {
+  withConfigOptions(program.command("validate"))
+    .description("check the configuration and build its pipelines without starting them")
+    .action(async (options: ConfigOptions, command: Command) => {
+      const { validate } = await import("./validate.js");
+      await validate(merged(options, command), io);
+    });
+  withConfigOptions(program.command("print-config").alias("print-initial-config"))
+    .description("print the configuration after merging and expansion, secrets redacted")
+    .addOption(new Option("--mode <mode>", "what to show").choices(["redacted", "unredacted"]).default("redacted"))
+    .addOption(new Option("--format <format>", "output format").choices(["yaml", "json"]).default("yaml"))
+    .option("--validate <bool>", "check the configuration first", parseBool, true)
+    .action(async (options, command: Command) => {
+      const { printConfig } = await import("./print-config.js");
+      await printConfig({ ...options, ...merged(options, command) }, io);
+    });
+}
+
+function addCatalogueCommands(program: Command, io: CliIo): void {
+  program
+    .command("components")
+    .description("list the components of this build, with their stability")
+    .action(async () => {
+      const { components } = await import("./components.js");
+      io.stdout.write(components(await io.loadFactories(), io.version));
+    });
+  program
+    .command("featuregate [id]")
+    .description("list the feature gates, or show one")
+    .action(async (id: string | undefined) => {
+      const { describeGates } = await import("./feature-gates.js");
+      io.stdout.write(describeGates(id));
+    });
+}
+
+function addSendCommand(program: Command, io: CliIo, exit: (code: number) => void): void {
+  program
+    .command("send <files...>")
+    .description("send recorded requests (ExportProfilesServiceRequest, protobuf) to an OTLP endpoint")
+    .option("--endpoint <url>", "host:port or grpc(s)://host:port for gRPC, http(s)://host:port for HTTP", "localhost:4317")
+    .addOption(new Option("--protocol <name>", "instead of going by the endpoint's scheme").choices(["grpc", "http"]))
+    .option("--header <name=value>", "header (metadata) of every request; repeatable", collect, [])
+    .option("--rate <n>", "requests a second; 0 = as fast as they are taken", parseNumber, 0)
+    .option("--repeat <n>", "how often to send the files; 0 = until interrupted", parseCount, 1)
+    .option("--concurrency <n>", "requests under way at the same time", parseCount, 1)
+    .option("--gzip", "compress the requests", false)
+    .option("--insecure-skip-verify", "accept any certificate", false)
+    .option("--timeout <duration>", "limit of one request", parseDuration, 10_000)
+    .addOption(new Option("--shift-time <when>", "move all times so that the newest profile ends now").choices(["now"]))
+    .action(async (files: string[], options) => {
+      const { send } = await import("./send.js");
+      exit(await send(files, options, io));
+    });
+}
+
+function addTryCommand(_program: Command, _io: CliIo, _exit: (code: number) => void): void {}
+
+/** Options given before the command's name count too: `flamepipe --config x validate`. */
+function merged(options: ConfigOptions, command: Command): ConfigOptions {
+  const outer = command.parent?.opts<ConfigOptions>();
+  const all: ConfigOptions = {
+    config: [...(outer?.config ?? []), ...options.config],
+    set: [...(outer?.set ?? []), ...options.set],
+    featureGates: [...(outer?.featureGates ?? []), ...options.featureGates],
+  };
+  applyFeatureGates(all.featureGates);
+  return all;
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}
+
+function parseDuration(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms === undefined || ms < 0) throw new InvalidArgumentError('A duration has a unit, such as "5s" or "1m30s".');
+  return ms;
+}
+
+function parseNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value) || value < 0) throw new InvalidArgumentError("Not a number >= 0.");
+  return value;
+}
+
+function parseCount(text: string): number {
+  const value = parseNumber(text);
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError("Not a whole number.");
+  return value;
+}
+
+function parseBool(text: string): boolean {
+  if (text === "true" || text === "false") return text === "true";
+  throw new InvalidArgumentError("true or false.");
+}
