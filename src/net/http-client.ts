@@ -141,7 +141,7 @@ async function exchange(
   parts: readonly Buffer[],
   once: boolean,
 ): Promise<HttpResponse> {
-  const timeout = request.timeoutMs ? AbortSignal.timeout(request.timeoutMs) : undefined;
+  const timeout = request.timeoutMs ? AbortSignal.timeout(Math.ceil(request.timeoutMs)) : undefined;
   const signals = [request.signal, timeout].filter((signal) => signal !== undefined);
   const body = parts.length === 0 ? null : parts.length === 1 ? parts[0] : Buffer.concat(parts as Buffer[]);
   try {
