@@ -39,6 +39,15 @@ export const serverWindowBytes = 16 * 1024 * 1024;
 /** Longer messages would not fit in the header block that clients accept. */
 const maxMessageChars = 1024;
 
+/**
+ * grpc-js keeps the request until the call ends. In this box the bytes can be taken away from it, so that a caller that
+ * waits for its answer doesn't hold them.
+ */
+interface Box {
+  bytes: Buffer | undefined;
+}
+
+const box = (bytes: Buffer): Box => ({ bytes });
 const identity = (bytes: Buffer): Buffer => bytes;
 
 /** `create` has no side effects; files are read and ports opened by `start`. */
@@ -51,7 +60,7 @@ export function createGrpcServer(config: GrpcServerConfig, settings: Pick<Settin
 
   return {
     addUnary(path, handler) {
-      server.register(path, wrap(handler, config.include_metadata), identity, identity, "unary");
+      server.register(path, wrap(handler, config.include_metadata), identity, box, "unary");
     },
     async start() {
       const target = await bindTarget(config);
@@ -126,16 +135,14 @@ function setConnectionWindow(server: Server): void {
 }
 
 function wrap(handler: UnaryHandler, includeMetadata: boolean) {
-  return (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>): void => {
+  return (call: ServerUnaryCall<Box, Buffer>, answer: sendUnaryData<Buffer>): void => {
     const gone = new AbortController();
     let answered = false;
     // grpc-js says "cancelled" after every call, answered ones too.
     call.once("cancelled", () => {
       if (!answered) gone.abort();
     });
-    const body = call.request;
-    (call as { request: Buffer | null }).request = null;
-    handler(body, contextOf(call, gone.signal, includeMetadata)).then(
+    run(handler, call.request, contextOf(call, gone.signal, includeMetadata)).then(
       (reply) => {
         answered = true;
         answer(null, reply);
@@ -148,14 +155,25 @@ function wrap(handler: UnaryHandler, includeMetadata: boolean) {
   };
 }
 
-function contextOf(call: ServerUnaryCall<Buffer, Buffer>, signal: AbortSignal, includeMetadata: boolean): Context {
+/** Takes the bytes out of the box; a handler that throws at once rejects like any other. */
+function run(handler: UnaryHandler, request: Box, ctx: Context): Promise<Buffer> {
+  const body = request.bytes as Buffer;
+  request.bytes = undefined;
+  try {
+    return handler(body, ctx);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+function contextOf(call: ServerUnaryCall<Box, Buffer>, signal: AbortSignal, includeMetadata: boolean): Context {
   const deadline = Number(call.getDeadline());
   const peer = call.getPeer();
   return {
     signal,
     deadlineMs: Number.isFinite(deadline) ? deadline - Date.now() + performance.now() : undefined,
     metadata: includeMetadata ? readMetadata(call.metadata) : noMetadata,
-    client: { address: peer === "unknown" ? "unix" : peer, auth: {} },
+    client: { address: peer === "unknown" ? "unix" : peer, auth: {}, transport: "grpc" },
     reservation: undefined,
     span: undefined,
   };

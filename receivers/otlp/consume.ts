@@ -1,0 +1,95 @@
+import type { Consumer } from "../../src/component/consumer.js";
+import type { Context } from "../../src/component/context.js";
+import { badInput, PipelineError, throttled } from "../../src/component/errors.js";
+import type { Settings } from "../../src/component/factory.js";
+import { type ByteBudget, createByteBudget } from "../../src/net/byte-budget.js";
+import { InvalidProfilesError } from "../../src/pdata/invalid.js";
+import { Profiles } from "../../src/pdata/profiles.js";
+import type { PartialSuccess } from "../../src/proto/export-response.js";
+import type { Counter } from "../../src/telemetry/metrics.js";
+
+/** What both protocols do with a request once its bytes are there. */
+export interface Intake {
+  /**
+   * Scans the request and hands it on; resolves when the next stage has answered. A part that was refused is a result,
+   * any other failure a PipelineError. Throws at once what the scan refuses.
+   */
+  consume(body: Buffer, ctx: Context): Promise<PartialSuccess | undefined>;
+  /** `consume`, giving back `reserved` bytes of the budget when it settles. */
+  within(reserved: number, body: Buffer, ctx: Context): Promise<PartialSuccess | undefined>;
+  /** Room for requests being worked on; who reads a body asks here first. */
+  readonly budget: ByteBudget;
+}
+
+const currentLayout = "1.10";
+/** Addresses whose old layout was logged; later ones are only counted. */
+const maxLoggedAddresses = 1000;
+const retryWhenFullMs = 1000;
+
+export function createIntake(settings: Settings, maxInFlightBytes: number, next: Consumer): Intake {
+  const budget = createByteBudget(maxInFlightBytes);
+  const noteLayout = createLayoutNotes(settings);
+
+  function parse(body: Buffer): Profiles {
+    try {
+      return Profiles.parse(body);
+    } catch (error) {
+      if (error instanceof InvalidProfilesError) throw badInput(error.message, { cause: error });
+      throw error;
+    }
+  }
+
+  // Not async: a frame that waits would keep the bytes alive until the next stage has answered.
+  function consume(body: Buffer, ctx: Context): Promise<PartialSuccess | undefined> {
+    const profiles = parse(body);
+    if (profiles.resources.length === 0) return taken;
+    if (profiles.layout !== currentLayout) noteLayout(profiles.layout, ctx);
+    return next.consume(profiles, ctx).then(noPartial, partialOf);
+  }
+
+  return {
+    budget,
+    consume,
+    within(reserved, body, ctx) {
+      try {
+        return consume(body, ctx).finally(() => budget.release(reserved));
+      } catch (error) {
+        budget.release(reserved);
+        throw error;
+      }
+    },
+  };
+}
+
+const taken: Promise<undefined> = Promise.resolve(undefined);
+const noPartial = (): undefined => undefined;
+
+function partialOf(error: unknown): PartialSuccess {
+  if (!(error instanceof PipelineError) || error.kind !== "partial") throw error;
+  return { rejectedProfiles: BigInt(error.rejectedSamples), errorMessage: error.message };
+}
+
+/** The refusal when `max_in_flight_bytes` is used up. */
+export function overBudget(): PipelineError {
+  return throttled("too many bytes in flight; try again", retryWhenFullMs);
+}
+
+/** Counts requests in older layouts, and logs each client's first. */
+function createLayoutNotes(settings: Settings): (layout: string, ctx: Context) => void {
+  const seen = new Set<string>();
+  const counters = new Map<string, Counter>();
+  return (layout, ctx) => {
+    let counter = counters.get(layout);
+    if (!counter) {
+      const help = "Requests in an older profiles layout, translated on receipt.";
+      counter = settings.metrics.counter("flamepipe_translated_requests_total", help, { layout });
+      counters.set(layout, counter);
+    }
+    counter.add(1);
+    // The port differs with every connection.
+    const host = (ctx.client?.address ?? "unknown").replace(/:\d+$/, "");
+    if (seen.has(host) || seen.size >= maxLoggedAddresses) return;
+    seen.add(host);
+    settings.log.warn("A client sends profiles in an older layout; they are translated", { client: host, layout, current: currentLayout });
+  };
+}

@@ -1,0 +1,65 @@
+import type { Consumer } from "../../src/component/consumer.js";
+import type { Context } from "../../src/component/context.js";
+import type { Receiver, ReceiverFactory, Settings } from "../../src/component/factory.js";
+import { createGrpcServer } from "../../src/net/grpc-server.js";
+import { encodeExportResponse } from "../../src/proto/export-response.js";
+import { type OtlpReceiverConfig, otlpReceiverSchema } from "./config.js";
+import { createIntake, type Intake, overBudget } from "./consume.js";
+
+const grpcPath = "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export";
+/** Requests under way get this long to finish at shutdown. */
+const shutdownGraceMs = 5000;
+
+/** One listening protocol. */
+interface Listener {
+  readonly protocol: string;
+  start(): Promise<number>;
+  shutdown(graceMs: number): Promise<void>;
+}
+
+/** A receiver that says on which ports it listens, once started (for `port: 0`). */
+export interface OtlpReceiver extends Receiver {
+  readonly ports: Readonly<Record<string, number>>;
+}
+
+function grpcListener(settings: Settings, config: NonNullable<OtlpReceiverConfig["protocols"]["grpc"]>, intake: Intake): Listener {
+  const server = createGrpcServer(config, settings);
+  // Not async: a frame that waits would keep the bytes alive.
+  server.addUnary(grpcPath, (body: Buffer, ctx: Context) => {
+    const bytes = body.length;
+    if (!intake.budget.tryAcquire(bytes)) throw overBudget();
+    return intake.within(bytes, body, ctx).then(encodeExportResponse);
+  });
+  return { protocol: "grpc", start: server.start, shutdown: server.shutdown };
+}
+
+function createOtlpReceiver(settings: Settings, config: OtlpReceiverConfig, next: Consumer): OtlpReceiver {
+  const intake = createIntake(settings, config.max_in_flight_bytes, next);
+  const listeners: Listener[] = [];
+  const { grpc } = config.protocols;
+  if (grpc) listeners.push(grpcListener(settings, grpc, intake));
+  const ports: Record<string, number> = {};
+
+  return {
+    ports,
+    async start() {
+      for (const listener of listeners) {
+        ports[listener.protocol] = await listener.start();
+        settings.log.info("Listening", { protocol: listener.protocol, port: ports[listener.protocol] });
+      }
+    },
+    async shutdown() {
+      await Promise.all(listeners.map((listener) => listener.shutdown(shutdownGraceMs)));
+    },
+  };
+}
+
+export const otlp: ReceiverFactory<OtlpReceiverConfig> = {
+  kind: "receiver",
+  type: "otlp",
+  stability: "beta",
+  summary: "OTLP profiles over gRPC and HTTP",
+  signals: ["profiles"],
+  schema: otlpReceiverSchema,
+  create: createOtlpReceiver,
+};
