@@ -1,3 +1,6 @@
+import { IntListTable } from "./int-list-table.js";
+import { LEN, Reader } from "./wire.js";
+
 /**
  * One profile's samples as columns. Row i has stack[i], attribute set attrSets[attrSet[i]] (attribute_table indices as
  * sent), link[i], values[valueStart[i] .. valueStart[i+1]) and timestamps[timestampStart[i] .. timestampStart[i+1]).
@@ -13,4 +16,93 @@ export interface SampleColumns {
   readonly values: BigInt64Array;
   readonly timestampStart: Int32Array;
   readonly timestamps: BigUint64Array;
+}
+
+/** Decodes the samples of the Profile message in [start, end). */
+export function decodeColumns(buf: Buffer, start: number, end: number): SampleColumns {
+  const length = countSamples(buf, start, end);
+  const stack = new Int32Array(length);
+  const attrSet = new Int32Array(length);
+  const link = new Int32Array(length);
+  const valueStart = new Int32Array(length + 1);
+  const timestampStart = new Int32Array(length + 1);
+  const values: bigint[] = [];
+  const sets = new IntListTable();
+  const timestampAt: number[] = [];
+  let timestamps = 0;
+  let row = 0;
+  const reader = new Reader(buf, start, end);
+  while (reader.next()) {
+    if (reader.field !== 2) {
+      reader.skip();
+      continue;
+    }
+    const sample = reader.message();
+    let set = -1;
+    while (sample.next()) {
+      switch (sample.field) {
+        case 1:
+          stack[row] = sample.int32();
+          break;
+        case 2:
+          set = sets.add(sample.message());
+          break;
+        case 3:
+          link[row] = sample.int32();
+          break;
+        case 4: {
+          const list = sample.message();
+          while (list.pos < list.end) values.push(list.int64());
+          break;
+        }
+        case 5: {
+          const bytes = sample.length();
+          timestampAt.push(row, sample.pos, bytes >>> 3);
+          timestamps += bytes >>> 3;
+          sample.pos += bytes;
+          break;
+        }
+        default:
+          sample.skip();
+      }
+    }
+    attrSet[row] = set < 0 ? sets.addEmpty() : set;
+    row++;
+    valueStart[row] = values.length;
+    timestampStart[row] = timestamps;
+  }
+  return {
+    length,
+    stack,
+    attrSet,
+    attrSets: sets.lists(),
+    link,
+    valueStart,
+    values: BigInt64Array.from(values),
+    timestampStart,
+    timestamps: readTimestamps(buf, timestampAt, timestamps),
+  };
+}
+
+function readTimestamps(buf: Buffer, at: readonly number[], total: number): BigUint64Array {
+  const out = new BigUint64Array(total);
+  const bytes = new Uint8Array(out.buffer);
+  let pos = 0;
+  for (let i = 0; i < at.length; i += 3) {
+    const length = at[i + 2] * 8;
+    bytes.set(buf.subarray(at[i + 1], at[i + 1] + length), pos);
+    pos += length;
+  }
+  return out;
+}
+
+/** Sample messages of the Profile message in [start, end). */
+export function countSamples(buf: Buffer, start: number, end: number): number {
+  const reader = new Reader(buf, start, end);
+  let count = 0;
+  while (reader.next()) {
+    if (reader.field === 2 && reader.wireType === LEN) count++;
+    reader.skip();
+  }
+  return count;
 }

@@ -1,0 +1,104 @@
+import { type AnyValue, emptyValue, type KeyValue } from "./any-value.js";
+import { FIXED64, LEN, Reader, VARINT, type Writer } from "./wire.js";
+
+/** AnyValue and KeyValue on the wire. The bytes have passed the scanner: references are resolved, depth is bounded. */
+export function decodeAnyValue(reader: Reader): AnyValue {
+  let value: AnyValue = emptyValue;
+  while (reader.next()) {
+    switch (reader.field) {
+      case 1:
+        value = { type: "string", value: reader.string() };
+        break;
+      case 2:
+        value = { type: "bool", value: (reader.skipVarintHigh() | reader.low) !== 0 };
+        break;
+      case 3:
+        value = { type: "int", value: reader.int64() };
+        break;
+      case 4:
+        value = { type: "double", value: reader.double() };
+        break;
+      case 5:
+        value = { type: "array", value: elements(reader.message(), decodeAnyValue) };
+        break;
+      case 6:
+        value = { type: "map", value: elements(reader.message(), decodeKeyValue) };
+        break;
+      case 7:
+        value = { type: "bytes", value: reader.bytes() };
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  return value;
+}
+
+function elements<T>(reader: Reader, decode: (element: Reader) => T): T[] {
+  const out: T[] = [];
+  while (reader.next()) {
+    if (reader.field === 1) out.push(decode(reader.message()));
+    else reader.skip();
+  }
+  return out;
+}
+
+export function decodeKeyValue(reader: Reader): KeyValue {
+  let key = "";
+  let value: AnyValue = emptyValue;
+  while (reader.next()) {
+    if (reader.field === 1) key = reader.string();
+    else if (reader.field === 2) value = decodeAnyValue(reader.message());
+    else reader.skip();
+  }
+  return { key, value, unit: "" };
+}
+
+/** Appends the content of an AnyValue. */
+export function encodeAnyValue(writer: Writer, value: AnyValue): void {
+  switch (value.type) {
+    case "string":
+      writer.string(1, value.value);
+      return;
+    case "bool":
+      writer.tag(2, VARINT);
+      writer.varint(value.value ? 1 : 0);
+      return;
+    case "int":
+      writer.tag(3, VARINT);
+      writer.varint64(value.value);
+      return;
+    case "double":
+      writer.tag(4, FIXED64);
+      writer.double(value.value);
+      return;
+    case "array":
+      writer.message(5, () => {
+        for (const element of value.value) writer.message(1, () => encodeAnyValue(writer, element));
+      });
+      return;
+    case "map":
+      writer.message(6, () => {
+        for (const entry of value.value) writer.message(1, () => encodeKeyValue(writer, entry));
+      });
+      return;
+    case "bytes": {
+      const bytes = Buffer.from(value.value.buffer, value.value.byteOffset, value.value.byteLength);
+      writer.lengthDelimited(7, bytes);
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+/** Appends the content of a KeyValue. */
+export function encodeKeyValue(writer: Writer, entry: KeyValue): void {
+  writer.string(1, entry.key);
+  if (entry.value.type === "empty") return;
+  writer.tag(2, LEN);
+  const start = writer.pos;
+  writer.varint(0);
+  encodeAnyValue(writer, entry.value);
+  writer.closeLength(start);
+}

@@ -1,0 +1,239 @@
+import {
+  checkIndex,
+  checkIndexList,
+  fail,
+  isText,
+  openLength,
+  readTag,
+  skipField,
+  skipVarint,
+  span,
+  tag,
+} from "./scan-primitives.js";
+import { scanAnyValue, scanUnknown } from "./scan-values.js";
+import { ATTRIBUTE, FUNCTION, LINK, LOCATION, MAPPING, STACK, STRING, TABLES, tableNames } from "./tables.js";
+import { Reader } from "./wire.js";
+
+/** Where the entries of the dictionary are: entry i of a table is [ranges[2i], ranges[2i+1]). Reused from scan to scan. */
+export interface TableIndex {
+  readonly counts: Int32Array;
+  readonly ranges: Int32Array[];
+}
+
+export function newTableIndex(): TableIndex {
+  return { counts: new Int32Array(8), ranges: Array.from({ length: 8 }, () => new Int32Array(512)) };
+}
+
+function grown(ranges: Int32Array): Int32Array {
+  const larger = new Int32Array(ranges.length * 2);
+  larger.set(ranges);
+  return larger;
+}
+
+/** First pass over the dictionary's content [p, end): finds every entry and checks the strings. */
+export function indexTables(buf: Buffer, p: number, end: number, index: TableIndex): number {
+  const { counts, ranges } = index;
+  counts.fill(0);
+  while (p < end) {
+    p = readTag(buf, p, end);
+    if (p < 0) return p;
+    const table = tag.value >>> 3;
+    if ((tag.value & 7) !== 2 || table > STACK) {
+      p = scanUnknown(buf, p, end, STACK, "ProfilesDictionary");
+      if (p < 0) return p;
+      continue;
+    }
+    p = openLength(buf, p, end);
+    if (p < 0) return p;
+    const at = 2 * counts[table]++;
+    if (at >= ranges[table].length) ranges[table] = grown(ranges[table]);
+    ranges[table][at] = p;
+    ranges[table][at + 1] = span.end;
+    if (table === STRING && !isText(buf, p, span.end)) return fail("a string in string_table is not valid UTF-8", p);
+    p = span.end;
+  }
+  return p;
+}
+
+/** Second pass: checks the entries of every table, once all counts are known. */
+export function checkTables(buf: Buffer, index: TableIndex): number {
+  for (const table of TABLES) {
+    const ranges = index.ranges[table];
+    const count = index.counts[table];
+    if (count > 0 && !isZeroEntry(buf, ranges[0], ranges[1], table)) {
+      return fail(`${tableNames[table]}[0] must be the zero value`, ranges[0]);
+    }
+    if (table === STRING) continue;
+    const check = checks[table];
+    for (let i = 2; i < 2 * count; i += 2) {
+      if (check(buf, ranges[i], ranges[i + 1], index.counts) < 0) return -1;
+    }
+  }
+  return 0;
+}
+
+/** Entries that a reference may name: index 0 is legal even where the table is missing (it is repaired). */
+export function limit(counts: Int32Array, table: number): number {
+  return counts[table] || 1;
+}
+
+type EntryCheck = (buf: Buffer, p: number, end: number, counts: Int32Array) => number;
+
+function checkStack(buf: Buffer, p: number, end: number, counts: Int32Array): number {
+  const locations = limit(counts, LOCATION);
+  let lists = 0;
+  while (p < end) {
+    p = readTag(buf, p, end);
+    if (p < 0) return p;
+    if (tag.value === 0x0a) {
+      if (lists++ > 0) return fail("a packed list in parts", p);
+      p = openLength(buf, p, end);
+      if (p < 0) return p;
+      p = checkIndexList(buf, p, span.end, locations, "a location index");
+    } else p = scanUnknown(buf, p, end, 1, "Stack");
+    if (p < 0) return p;
+  }
+  return p;
+}
+
+function checkLine(buf: Buffer, p: number, end: number, functions: number): number {
+  while (p < end) {
+    p = readTag(buf, p, end);
+    if (p < 0) return p;
+    if (tag.value === 0x08) p = checkIndex(buf, p, end, functions, "a function index");
+    else if (tag.value === 0x10 || tag.value === 0x18) p = skipVarint(buf, p, end);
+    else p = scanUnknown(buf, p, end, 3, "Line");
+    if (p < 0) return p;
+  }
+  return p;
+}
+
+function checkLocation(buf: Buffer, p: number, end: number, counts: Int32Array): number {
+  let lists = 0;
+  while (p < end) {
+    p = readTag(buf, p, end);
+    if (p < 0) return p;
+    switch (tag.value) {
+      case 0x08:
+        p = checkIndex(buf, p, end, limit(counts, MAPPING), "a mapping index");
+        break;
+      case 0x10:
+        p = skipVarint(buf, p, end);
+        break;
+      case 0x1a:
+        p = openLength(buf, p, end);
+        if (p >= 0) p = checkLine(buf, p, span.end, limit(counts, FUNCTION));
+        break;
+      case 0x22:
+        if (lists++ > 0) return fail("a packed list in parts", p);
+        p = openLength(buf, p, end);
+        if (p >= 0) p = checkIndexList(buf, p, span.end, limit(counts, ATTRIBUTE), "a location's attribute index");
+        break;
+      default:
+        p = scanUnknown(buf, p, end, 4, "Location");
+    }
+    if (p < 0) return p;
+  }
+  return p;
+}
+
+function checkFunction(buf: Buffer, p: number, end: number, counts: Int32Array): number {
+  const strings = limit(counts, STRING);
+  while (p < end) {
+    p = readTag(buf, p, end);
+    if (p < 0) return p;
+    if (tag.value === 0x08 || tag.value === 0x10 || tag.value === 0x18) {
+      p = checkIndex(buf, p, end, strings, "a function's string index");
+    } else if (tag.value === 0x20) p = skipVarint(buf, p, end);
+    else p = scanUnknown(buf, p, end, 4, "Function");
+    if (p < 0) return p;
+  }
+  return p;
+}
+
+function checkMapping(buf: Buffer, p: number, end: number, counts: Int32Array): number {
+  let lists = 0;
+  while (p < end) {
+    p = readTag(buf, p, end);
+    if (p < 0) return p;
+    switch (tag.value) {
+      case 0x08:
+      case 0x10:
+      case 0x18:
+        p = skipVarint(buf, p, end);
+        break;
+      case 0x20:
+        p = checkIndex(buf, p, end, limit(counts, STRING), "a mapping's file name index");
+        break;
+      case 0x2a:
+        if (lists++ > 0) return fail("a packed list in parts", p);
+        p = openLength(buf, p, end);
+        if (p >= 0) p = checkIndexList(buf, p, span.end, limit(counts, ATTRIBUTE), "a mapping's attribute index");
+        break;
+      default:
+        p = scanUnknown(buf, p, end, 5, "Mapping");
+    }
+    if (p < 0) return p;
+  }
+  return p;
+}
+
+function checkLink(buf: Buffer, p: number, end: number): number {
+  while (p < end) {
+    p = readTag(buf, p, end);
+    if (p < 0) return p;
+    if (tag.value === 0x0a || tag.value === 0x12) p = skipField(buf, p, end, 2);
+    else p = scanUnknown(buf, p, end, 2, "Link");
+    if (p < 0) return p;
+  }
+  return p;
+}
+
+function checkAttribute(buf: Buffer, p: number, end: number, counts: Int32Array): number {
+  const strings = limit(counts, STRING);
+  let values = 0;
+  while (p < end) {
+    p = readTag(buf, p, end);
+    if (p < 0) return p;
+    if (tag.value === 0x08) p = checkIndex(buf, p, end, strings, "an attribute's key index");
+    else if (tag.value === 0x18) p = checkIndex(buf, p, end, strings, "an attribute's unit index");
+    else if (tag.value === 0x12) {
+      if (values++ > 0) return fail("an attribute value in parts", p);
+      p = openLength(buf, p, end);
+      if (p >= 0) p = scanAnyValue(buf, p, span.end, 1);
+    } else p = scanUnknown(buf, p, end, 3, "KeyValueAndUnit");
+    if (p < 0) return p;
+  }
+  return p;
+}
+
+const unused: EntryCheck = (_buf, _p, end) => end;
+const checks: readonly EntryCheck[] = [
+  unused,
+  checkMapping,
+  checkLocation,
+  checkFunction,
+  checkLink,
+  unused,
+  checkAttribute,
+  checkStack,
+];
+
+/** Known fields of each table's message; others don't count when an entry is held against zero. */
+const knownFields = [0, 5, 4, 4, 2, 0, 3, 1];
+
+/** True if the entry means zero: nothing set, or only zeros (a link of zero bytes, an attribute with an empty value). */
+function isZeroEntry(buf: Buffer, start: number, end: number, table: number): boolean {
+  if (table === STRING) return start === end;
+  const reader = new Reader(buf, start, end);
+  while (reader.next()) {
+    if (reader.field > knownFields[table]) reader.skip();
+    else if (reader.wireType === 0) {
+      if (reader.skipVarintHigh() !== 0 || reader.low !== 0) return false;
+    } else if (reader.wireType === 2) {
+      const content = reader.bytes();
+      for (let i = 0; i < content.length; i++) if (table !== LINK || content[i] !== 0) return false;
+    } else return false;
+  }
+  return true;
+}

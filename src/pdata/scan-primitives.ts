@@ -1,0 +1,169 @@
+import { isUtf8 } from "node:buffer";
+
+/**
+ * The scanner's smallest steps. Positions are returned; -1 means "not the plain shape" and `fault.reason` says why.
+ * Nothing here allocates.
+ */
+export const fault = { reason: "", at: 0 };
+
+export function fail(reason: string, at: number): -1 {
+  fault.reason = reason;
+  fault.at = at;
+  return -1;
+}
+
+/** Low 32 bits of the varint that readVarint read last, signed. */
+export const last = { low: 0 };
+
+/** Reads any varint at p, at most 10 bytes and 64 bits; the low 32 bits go to `last.low`. */
+export function readVarint(buf: Buffer, p: number, end: number): number {
+  let low = 0;
+  for (let i = 0; i < 10; i++) {
+    if (p >= end) return fail("truncated varint", p);
+    const byte = buf[p++];
+    if (i < 5) low |= (byte & 0x7f) << (7 * i);
+    if (byte < 0x80) {
+      if (i === 9 && byte > 1) return fail("a varint past 64 bits", p);
+      last.low = low;
+      return p;
+    }
+  }
+  return fail("a varint longer than 10 bytes", p);
+}
+
+/** Skips a varint. */
+export function skipVarint(buf: Buffer, p: number, end: number): number {
+  if (p < end && buf[p] < 0x80) return p + 1;
+  return readVarint(buf, p, end);
+}
+
+/** Reads a varint and checks it as a table index. */
+export function checkIndex(buf: Buffer, p: number, end: number, count: number, what: string): number {
+  let value: number;
+  if (p < end && buf[p] < 0x80) value = buf[p++];
+  else {
+    const next = readVarint(buf, p, end);
+    if (next < 0) return next;
+    p = next;
+    value = last.low >>> 0;
+  }
+  return value < count ? p : indexFault(value, count, what, p);
+}
+
+function indexFault(value: number, count: number, what: string, p: number): number {
+  return fail(`${what} ${value | 0} is out of range (the table has ${count} entries)`, p);
+}
+
+/** Checks a packed list of table indices that fills [p, end). */
+export function checkIndexList(buf: Buffer, p: number, end: number, count: number, what: string): number {
+  while (p < end) {
+    let value = buf[p++];
+    if (value > 0x7f) {
+      const second = p < end ? buf[p] : 0x80;
+      if (second < 0x80) {
+        value = (value & 0x7f) | (second << 7);
+        p++;
+      } else {
+        p = readVarint(buf, p - 1, end);
+        if (p < 0) return p;
+        value = last.low >>> 0;
+      }
+    }
+    if (value >= count) return indexFault(value, count, what, p);
+  }
+  return p;
+}
+
+/** Position and content end of the last length-delimited field opened. */
+export const span = { end: 0 };
+
+/** Reads a length at p; the content is [returned position, span.end). */
+export function openLength(buf: Buffer, p: number, end: number): number {
+  if (p >= end) return fail("truncated length", p);
+  let length = buf[p++];
+  if (length > 0x7f) {
+    const second = p < end ? buf[p] : 0x80;
+    if (second < 0x80) {
+      length = (length & 0x7f) | (second << 7);
+      p++;
+    } else {
+      const start = p - 1;
+      p = readVarint(buf, start, end);
+      if (p < 0) return p;
+      length = exactLength(buf, start, p);
+    }
+  }
+  if (length > end - p) return fail("a length past the end of its message", p);
+  span.end = p + length;
+  return p;
+}
+
+/** The varint in [start, end) as a Number: exact below 2^53, huge above. */
+function exactLength(buf: Buffer, start: number, end: number): number {
+  let value = 0;
+  for (let i = end - 1; i >= start; i--) value = value * 128 + (buf[i] & 0x7f);
+  return value;
+}
+
+/** Skips an unknown field's value; groups are not the plain shape. */
+export function skipField(buf: Buffer, p: number, end: number, wireType: number): number {
+  switch (wireType) {
+    case 0:
+      return skipVarint(buf, p, end);
+    case 1:
+      return p + 8 <= end ? p + 8 : fail("truncated fixed64", p);
+    case 2:
+      return openLength(buf, p, end) < 0 ? -1 : span.end;
+    case 5:
+      return p + 4 <= end ? p + 4 : fail("truncated fixed32", p);
+    default:
+      return fail(wireType === 3 || wireType === 4 ? "a group" : "unknown wire type", p);
+  }
+}
+
+/** Tag read by readTag. */
+export const tag = { value: 0 };
+
+/** Reads a tag at p (p < end). */
+export function readTag(buf: Buffer, p: number, end: number): number {
+  const first = buf[p];
+  if (first < 0x80) {
+    tag.value = first;
+    return first > 7 ? p + 1 : fail("field number 0 is illegal", p);
+  }
+  const next = readVarint(buf, p, end);
+  if (next < 0) return next;
+  if (exactLength(buf, p, next) > 0xffffffff) return fail("a tag past 32 bits", p);
+  tag.value = last.low >>> 0;
+  return tag.value > 7 ? next : fail("field number 0 is illegal", p);
+}
+
+/** True if [start, end) is valid UTF-8. */
+export function isText(buf: Buffer, start: number, end: number): boolean {
+  let bits = 0;
+  for (let i = start; i < end; i++) bits |= buf[i];
+  return bits < 0x80 || isUtf8(buf.subarray(start, end));
+}
+
+/** Checks a length-delimited string at p. */
+export function checkString(buf: Buffer, p: number, end: number, what: string): number {
+  const start = openLength(buf, p, end);
+  if (start < 0) return start;
+  const stop = span.end;
+  return isText(buf, start, stop) ? stop : fail(`${what} is not valid UTF-8`, start);
+}
+
+/** Checks a packed list of 64-bit varints that fills [p, end); returns how many there are, or -1. */
+export function countVarints(buf: Buffer, p: number, end: number): number {
+  let count = 0;
+  let run = 0;
+  while (p < end) {
+    const byte = buf[p++];
+    if (byte < 0x80) {
+      if (run === 9 && byte > 1) return fail("a varint past 64 bits", p);
+      run = 0;
+      count++;
+    } else if (++run > 9) return fail("a varint longer than 10 bytes", p);
+  }
+  return run === 0 ? count : fail("a packed list that ends inside a varint", p);
+}

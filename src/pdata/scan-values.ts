@@ -1,0 +1,146 @@
+import {
+  checkString,
+  fail,
+  openLength,
+  readTag,
+  readVarint,
+  last,
+  skipField,
+  skipVarint,
+  span,
+  tag,
+} from "./scan-primitives.js";
+import { maxValueDepth } from "./tables.js";
+
+/**
+ * Resources, scopes and attribute values. References into the string table are not the plain shape here: the slow path
+ * resolves them, so that everything behind the scanner sees plain strings.
+ */
+
+/** AnyValue in [p, end). */
+export function scanAnyValue(buf: Buffer, p: number, end: number, depth: number): number {
+  if (depth > maxValueDepth) return fail("attribute values nest too deep", p);
+  while (p < end) {
+    p = readTag(buf, p, end);
+    if (p < 0) return p;
+    switch (tag.value) {
+      case 0x0a:
+        p = checkString(buf, p, end, "an attribute value");
+        break;
+      case 0x10:
+      case 0x18:
+        p = skipVarint(buf, p, end);
+        break;
+      case 0x21:
+        p = p + 8 <= end ? p + 8 : fail("truncated double", p);
+        break;
+      case 0x2a:
+        p = scanRepeated(buf, p, end, depth, false);
+        break;
+      case 0x32:
+        p = scanRepeated(buf, p, end, depth, true);
+        break;
+      case 0x3a:
+        p = skipField(buf, p, end, 2);
+        break;
+      default:
+        p = scanUnknown(buf, p, end, 8, "AnyValue");
+    }
+    if (p < 0) return p;
+  }
+  return p;
+}
+
+/** ArrayValue or KeyValueList at p. */
+function scanRepeated(buf: Buffer, p: number, end: number, depth: number, keyed: boolean): number {
+  p = openLength(buf, p, end);
+  if (p < 0) return p;
+  const stop = span.end;
+  while (p < stop) {
+    p = readTag(buf, p, stop);
+    if (p < 0) return p;
+    if (tag.value === 0x0a) {
+      p = openLength(buf, p, stop);
+      if (p < 0) return p;
+      p = keyed ? scanKeyValue(buf, p, span.end, depth + 1) : scanAnyValue(buf, p, span.end, depth + 1);
+    } else p = scanUnknown(buf, p, stop, 1, keyed ? "KeyValueList" : "ArrayValue");
+    if (p < 0) return p;
+  }
+  return p;
+}
+
+/** KeyValue in [p, end). */
+export function scanKeyValue(buf: Buffer, p: number, end: number, depth: number): number {
+  let values = 0;
+  while (p < end) {
+    p = readTag(buf, p, end);
+    if (p < 0) return p;
+    if (tag.value === 0x0a) p = checkString(buf, p, end, "an attribute key");
+    else if (tag.value === 0x12) {
+      if (values++ > 0) return fail("an attribute value in parts", p);
+      p = openLength(buf, p, end);
+      if (p < 0) return p;
+      p = scanAnyValue(buf, p, span.end, depth);
+    } else if (tag.value === 0x18) {
+      p = readVarint(buf, p, end);
+      if (p >= 0 && last.low !== 0) return fail("a key reference", p);
+    } else p = scanUnknown(buf, p, end, 3, "KeyValue");
+    if (p < 0) return p;
+  }
+  return p;
+}
+
+/** A field whose number is not known, or one that is known with a wire type that is not the plain one. */
+export function scanUnknown(buf: Buffer, p: number, end: number, known: number, message: string): number {
+  const field = tag.value >>> 3;
+  if (field <= known) return fail(`wrong wire type ${tag.value & 7} for field ${field} of ${message}`, p);
+  return skipField(buf, p, end, tag.value & 7);
+}
+
+/** Resource in [p, end). */
+export function scanResource(buf: Buffer, p: number, end: number): number {
+  while (p < end) {
+    p = readTag(buf, p, end);
+    if (p < 0) return p;
+    if (tag.value === 0x0a) {
+      p = openLength(buf, p, end);
+      if (p < 0) return p;
+      p = scanKeyValue(buf, p, span.end, 1);
+    } else if (tag.value === 0x10) p = skipVarint(buf, p, end);
+    else if (tag.value === 0x1a) {
+      p = openLength(buf, p, end);
+      if (p < 0) return p;
+      p = scanEntityRef(buf, p, span.end);
+    } else p = scanUnknown(buf, p, end, 3, "Resource");
+    if (p < 0) return p;
+  }
+  return p;
+}
+
+function scanEntityRef(buf: Buffer, p: number, end: number): number {
+  while (p < end) {
+    p = readTag(buf, p, end);
+    if (p < 0) return p;
+    const known = tag.value === 0x0a || tag.value === 0x12 || tag.value === 0x1a || tag.value === 0x22;
+    p = known ? checkString(buf, p, end, "an entity reference") : scanUnknown(buf, p, end, 4, "EntityRef");
+    if (p < 0) return p;
+  }
+  return p;
+}
+
+/** InstrumentationScope in [p, end). */
+export function scanScope(buf: Buffer, p: number, end: number): number {
+  while (p < end) {
+    p = readTag(buf, p, end);
+    if (p < 0) return p;
+    if (tag.value === 0x0a || tag.value === 0x12) p = checkString(buf, p, end, "a scope name or version");
+    else if (tag.value === 0x1a) {
+      p = openLength(buf, p, end);
+      if (p < 0) return p;
+      p = scanKeyValue(buf, p, span.end, 1);
+    } else if (tag.value === 0x20) p = skipVarint(buf, p, end);
+    else p = scanUnknown(buf, p, end, 4, "InstrumentationScope");
+    if (p < 0) return p;
+  }
+  return p;
+}

@@ -1,0 +1,152 @@
+import { checkTables, indexTables, newTableIndex } from "./scan-dictionary.js";
+import { checkString, fail, fault, openLength, readTag, span, tag } from "./scan-primitives.js";
+import { found, scanProfile } from "./scan-profile.js";
+import { scanResource, scanScope, scanUnknown } from "./scan-values.js";
+import { WireError } from "./wire.js";
+
+/** What one walk over a request found: where its parts are and how many samples each resource has. */
+export interface ScanResult {
+  /** Content of the dictionary, or dictionaryStart -1 where there is none. */
+  dictionaryStart: number;
+  dictionaryEnd: number;
+  /** Entries per table, by the table's field number. */
+  counts: Int32Array;
+  /** Per resource: start and end of its content, and its samples. */
+  resources: Int32Array;
+  resourceCount: number;
+  sampleCount: number;
+  profileCount: number;
+  /** Unknown top-level fields, tag included, as [start, end) pairs. */
+  unknown: number[];
+  /** The newest time + duration of a profile, in unix nanoseconds as a double. */
+  newestNano: number;
+}
+
+const tables = newTableIndex();
+let resourceSpans = new Int32Array(3 * 256);
+
+/**
+ * Walks a request once without building objects. Returns undefined where the bytes are not the plain shape of the
+ * current layout (`fault.reason` says why): the slow path then decides whether they are odd but legal, older, or bad.
+ */
+export function scanRequest(buf: Buffer, strict: boolean): ScanResult | undefined {
+  try {
+    return scan(buf, strict);
+  } catch (caught) {
+    if (!(caught instanceof WireError)) throw caught;
+    fail(caught.message, 0);
+    return undefined;
+  }
+}
+
+function scan(buf: Buffer, strict: boolean): ScanResult | undefined {
+  const result: ScanResult = {
+    dictionaryStart: -1,
+    dictionaryEnd: -1,
+    counts: new Int32Array(8),
+    resources: resourceSpans,
+    resourceCount: 0,
+    sampleCount: 0,
+    profileCount: 0,
+    unknown: [],
+    newestNano: 0,
+  };
+  if (findParts(buf, result) < 0) return undefined;
+  tables.counts.fill(0);
+  if (result.dictionaryStart >= 0) {
+    if (indexTables(buf, result.dictionaryStart, result.dictionaryEnd, tables) < 0) return undefined;
+    if (checkTables(buf, tables) < 0) return undefined;
+  }
+  result.counts.set(tables.counts);
+  found.newestNano = 0;
+  for (let i = 0; i < result.resourceCount; i++) {
+    const before = result.sampleCount;
+    const at = 3 * i;
+    if (scanResourceProfiles(buf, resourceSpans[at], resourceSpans[at + 1], result, strict) < 0) return undefined;
+    resourceSpans[at + 2] = result.sampleCount - before;
+  }
+  result.newestNano = found.newestNano;
+  result.resources = resourceSpans.slice(0, 3 * result.resourceCount);
+  return result;
+}
+
+function findParts(buf: Buffer, result: ScanResult): number {
+  const end = buf.length;
+  let p = 0;
+  while (p < end) {
+    const fieldStart = p;
+    p = readTag(buf, p, end);
+    if (p < 0) return p;
+    if (tag.value === 0x0a) {
+      p = openLength(buf, p, end);
+      if (p < 0) return p;
+      const at = 3 * result.resourceCount++;
+      if (at >= resourceSpans.length) {
+        const larger = new Int32Array(resourceSpans.length * 2);
+        larger.set(resourceSpans);
+        resourceSpans = larger;
+      }
+      resourceSpans[at] = p;
+      resourceSpans[at + 1] = span.end;
+      p = span.end;
+    } else if (tag.value === 0x12) {
+      if (result.dictionaryStart >= 0) return fail("a dictionary in parts", p);
+      p = openLength(buf, p, end);
+      if (p < 0) return p;
+      result.dictionaryStart = p;
+      result.dictionaryEnd = span.end;
+      p = span.end;
+    } else {
+      p = scanUnknown(buf, p, end, 2, "ExportProfilesServiceRequest");
+      if (p < 0) return p;
+      result.unknown.push(fieldStart, p);
+    }
+  }
+  return p;
+}
+
+function scanResourceProfiles(buf: Buffer, p: number, end: number, result: ScanResult, strict: boolean): number {
+  let resources = 0;
+  while (p < end) {
+    p = readTag(buf, p, end);
+    if (p < 0) return p;
+    if (tag.value === 0x0a) {
+      if (resources++ > 0) return fail("a resource in parts", p);
+      p = openLength(buf, p, end);
+      if (p >= 0) p = scanResource(buf, p, span.end);
+    } else if (tag.value === 0x12) {
+      p = openLength(buf, p, end);
+      if (p >= 0) p = scanScopeProfiles(buf, p, span.end, result, strict);
+    } else if (tag.value === 0x1a) p = checkString(buf, p, end, "schema_url");
+    else p = scanUnknown(buf, p, end, 3, "ResourceProfiles");
+    if (p < 0) return p;
+  }
+  return p;
+}
+
+function scanScopeProfiles(buf: Buffer, p: number, end: number, result: ScanResult, strict: boolean): number {
+  let scopes = 0;
+  while (p < end) {
+    p = readTag(buf, p, end);
+    if (p < 0) return p;
+    if (tag.value === 0x0a) {
+      if (scopes++ > 0) return fail("a scope in parts", p);
+      p = openLength(buf, p, end);
+      if (p >= 0) p = scanScope(buf, p, span.end);
+    } else if (tag.value === 0x12) {
+      p = openLength(buf, p, end);
+      if (p < 0) return p;
+      p = scanProfile(buf, p, span.end, result.counts, strict);
+      result.sampleCount += found.samples;
+      result.profileCount++;
+    } else if (tag.value === 0x1a) p = checkString(buf, p, end, "schema_url");
+    else p = scanUnknown(buf, p, end, 3, "ScopeProfiles");
+    if (p < 0) return p;
+  }
+  return p;
+}
+
+/** Why the last scan returned undefined. */
+export function scanFault(): string {
+  return `${fault.reason} (at byte ${fault.at})`;
+}
