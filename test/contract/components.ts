@@ -7,12 +7,14 @@ import { exporters } from "../../exporters/index.js";
 import { extensions } from "../../extensions/index.js";
 import { processors } from "../../processors/index.js";
 import { receivers } from "../../receivers/index.js";
-import type { AnyFactory, Kind, Settings } from "../../src/component/factory.js";
+import type { AnyFactory, Factories, Kind, Settings } from "../../src/component/factory.js";
 import type { Host } from "../../src/component/host.js";
 import { nopLogger } from "../../src/telemetry/log.js";
 import { createMetrics, type Metrics } from "../../src/telemetry/metrics.js";
 
 type Json = Record<string, unknown>;
+
+export const factories: Factories = { receivers, processors, exporters, connectors, extensions };
 
 /** Everything in the lists, with the folder it has to be in. */
 export const components: readonly { factory: AnyFactory; folder: string; name: string }[] = (
