@@ -63,8 +63,8 @@ export function parseYaml(text: string, options: ParseOptions, problems: Problem
     const { line, col } = lines.linePos(offset);
     return { file: options.file, line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  for (const error of document.errors.slice(0, yamlLimits.maxSyntaxErrors)) {
-    problems.error(positionOf(error.pos[0]), [], `cannot parse YAML: ${syntaxMessage(error)}`);
+  for (const error of syntaxErrors(document)) {
+    problems.error(positionOf(error.pos[0]), [], `cannot parse YAML: ${syntaxMessage(error, text)}`);
   }
   if (document.errors.length > 0) return failed;
   const reader = new Reader(options, problems, positionOf);
@@ -105,7 +105,14 @@ function parseBounded(text: string, lineCounter: LineCounter): Document.Parsed |
   }
 }
 
-function syntaxMessage(error: { code: string; message: string }): string {
+/** After the first, a token out of place is most often a consequence of it. */
+function syntaxErrors(document: Document.Parsed): Document.Parsed["errors"] {
+  const own = document.errors.filter((error, index) => index === 0 || error.code !== "UNEXPECTED_TOKEN");
+  return own.slice(0, yamlLimits.maxSyntaxErrors);
+}
+
+/** The parser's words, without the piece of the text that some of them quote: it may be a secret. */
+function syntaxMessage(error: Document.Parsed["errors"][number], text: string): string {
   switch (error.code) {
     case "MULTIPLE_DOCS":
       return "more than one document (remove the `---` line, or pass each as its own --config)";
@@ -114,8 +121,13 @@ function syntaxMessage(error: { code: string; message: string }): string {
     case "BLOCK_AS_IMPLICIT_KEY":
     case "MULTILINE_IMPLICIT_KEY":
       return `${error.message} (check the indentation)`;
+    case "UNEXPECTED_TOKEN": {
+      const message = error.message.replace(/:? "[^]*$/, "");
+      const isReference = text[error.pos[0]] === "{" && text[error.pos[0] - 1] === "$";
+      return isReference ? `${message} (inside { } and [ ], put \${…} in quotes)` : message;
+    }
     default:
-      return error.message;
+      return error.message.replace(/: "[^]*$/, "");
   }
 }
 
