@@ -1,10 +1,12 @@
 import type { Consumer } from "../../src/component/consumer.js";
 import type { Context } from "../../src/component/context.js";
 import type { Receiver, ReceiverFactory, Settings } from "../../src/component/factory.js";
+import { createHttpServer } from "../../src/net/http-server.js";
 import { createGrpcServer } from "../../src/net/grpc-server.js";
 import { encodeExportResponse } from "../../src/proto/export-response.js";
 import { type OtlpReceiverConfig, otlpReceiverSchema } from "./config.js";
 import { createIntake, type Intake, overBudget } from "./consume.js";
+import { profilesRoute } from "./http.js";
 
 const grpcPath = "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export";
 /** Requests under way get this long to finish at shutdown. */
@@ -33,11 +35,17 @@ function grpcListener(settings: Settings, config: NonNullable<OtlpReceiverConfig
   return { protocol: "grpc", start: server.start, shutdown: server.shutdown };
 }
 
+function httpListener(settings: Settings, config: NonNullable<OtlpReceiverConfig["protocols"]["http"]>, intake: Intake): Listener {
+  const server = createHttpServer({ config, settings, routes: [profilesRoute(intake)], budget: intake.budget });
+  return { protocol: "http", start: server.start, shutdown: server.shutdown };
+}
+
 function createOtlpReceiver(settings: Settings, config: OtlpReceiverConfig, next: Consumer): OtlpReceiver {
   const intake = createIntake(settings, config.max_in_flight_bytes, next);
   const listeners: Listener[] = [];
-  const { grpc } = config.protocols;
+  const { grpc, http } = config.protocols;
   if (grpc) listeners.push(grpcListener(settings, grpc, intake));
+  if (http) listeners.push(httpListener(settings, http, intake));
   const ports: Record<string, number> = {};
 
   return {

@@ -36,9 +36,6 @@ export interface GrpcServer {
 /** Node's default of 64 KiB would make a client stop and wait many times in one request. */
 export const serverWindowBytes = 16 * 1024 * 1024;
 
-/** Longer messages would not fit in the header block that clients accept. */
-const maxMessageChars = 1024;
-
 /**
  * grpc-js keeps the request until the call ends. In this box the bytes can be taken away from it, so that a caller that
  * waits for its answer doesn't hold them.
@@ -194,8 +191,7 @@ function readMetadata(metadata: GrpcMetadata): Metadata {
 function serviceError(caught: unknown): Partial<ServiceError> {
   const answer = answerFor(toPipelineError(caught));
   const metadata = new GrpcMetadata();
-  // grpc-js puts this through encodeURI, which throws on half a surrogate pair.
-  const details = answer.message.slice(0, maxMessageChars).toWellFormed();
+  const details = answer.message;
   if (answer.retryAfterMs !== undefined) {
     const status = encodeStatus({ code: answer.code, message: details, retryDelayMs: answer.retryAfterMs });
     metadata.set("grpc-status-details-bin", status);

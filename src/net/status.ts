@@ -8,6 +8,9 @@ import { Code, PipelineError } from "../component/errors.js";
 /** A server may ask us to wait this long at most; more is cut, so that a hostile answer can't park data for ever. */
 export const maxRetryAfterMs = 3_600_000;
 
+/** Header blocks are limited, and grpc-message travels in one. */
+const maxMessageChars = 1024;
+
 /** What RESOURCE_EXHAUSTED says where the error names no delay: without RetryInfo a client must not try again. */
 const defaultRetryAfterMs = 1000;
 
@@ -84,6 +87,7 @@ export function codeFromHttpStatus(status: number): number {
 export interface Answer {
   readonly code: number;
   readonly httpStatus: number;
+  /** Short enough for a header, and without half surrogate pairs, at which header encoders throw. */
   readonly message: string;
   readonly retryAfterMs: number | undefined;
 }
@@ -93,12 +97,16 @@ export function answerFor(error: PipelineError): Answer {
   return error.kind === "retryable" ? retryableAnswer(error) : permanentAnswer(error);
 }
 
+function answerText(error: PipelineError): string {
+  return Buffer.from(error.message.slice(0, maxMessageChars)).toString();
+}
+
 function retryableAnswer(error: PipelineError): Answer {
   const given = error.code === Code.RESOURCE_EXHAUSTED || retryableCodes.has(error.code) ? error.code : Code.UNAVAILABLE;
   const httpStatus =
     error.httpStatus !== undefined && retryableHttp.has(error.httpStatus) ? error.httpStatus : httpStatusFromCode(given);
   const floor = given === Code.RESOURCE_EXHAUSTED ? defaultRetryAfterMs : undefined;
-  return { code: given, httpStatus, message: error.message, retryAfterMs: error.retryAfterMs ?? floor };
+  return { code: given, httpStatus, message: answerText(error), retryAfterMs: error.retryAfterMs ?? floor };
 }
 
 function permanentAnswer(error: PipelineError): Answer {
@@ -107,7 +115,7 @@ function permanentAnswer(error: PipelineError): Answer {
   const keeps = own !== undefined && own >= 400 && own < 600 && !retryableHttp.has(own);
   // A backend's RESOURCE_EXHAUSTED without RetryInfo means "too large" or a quota: 429 would invite a retry.
   const derived = code === Code.RESOURCE_EXHAUSTED ? 413 : httpStatusFromCode(code);
-  return { code, httpStatus: keeps ? own : derived, message: error.message, retryAfterMs: undefined };
+  return { code, httpStatus: keeps ? own : derived, message: answerText(error), retryAfterMs: undefined };
 }
 
 /** A backend's gRPC status as an error. `retryAfterMs` = the delay of its RetryInfo, undefined if there was none. */

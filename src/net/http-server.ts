@@ -1,0 +1,252 @@
+import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type RequestListener, type Server, type ServerOptions, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { type Context, type Metadata, noMetadata } from "../component/context.js";
+import { PipelineError, throttled, toPipelineError } from "../component/errors.js";
+import type { Settings } from "../component/factory.js";
+import { type ByteBudget, createByteBudget } from "./byte-budget.js";
+import { decode, parseContentEncoding } from "./compression.js";
+import { parseHostPort, peerAddress, removeStaleSocket, resolveListen } from "./endpoint.js";
+import { readBody } from "./http-body.js";
+import { allowedCodings, defaultMaxBodyBytes, type HttpServerConfig } from "./http-config.js";
+import { createCors } from "./http-cors.js";
+import { loadServerTls, watchServerTls } from "./tls.js";
+
+export interface HttpServerRequest {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingMessage["headers"];
+}
+
+export interface HttpServerResponse {
+  status: number;
+  headers?: OutgoingHttpHeaders;
+  body?: Buffer;
+}
+
+/** What a server does with one path. */
+export interface HttpRoute {
+  readonly path: string;
+  /** Other methods are answered 405. */
+  readonly methods: readonly string[];
+  /** Looks at the headers before the body is read; an answer ends the request. */
+  check?(request: HttpServerRequest): HttpServerResponse | undefined;
+  /** `body` is decompressed and the handler's own. Rejections go to `fail`. */
+  handle(request: HttpServerRequest, body: Buffer, ctx: Context): Promise<HttpServerResponse>;
+  /** The answer for a failure of reading, decoding or handling. */
+  fail(error: PipelineError, request: HttpServerRequest): HttpServerResponse;
+}
+
+export interface HttpServer {
+  /** Opens the port; resolves with it (0 for a unix socket). */
+  start(): Promise<number>;
+  /** Refuses new connections, lets requests under way finish, and cuts them off after `graceMs`. Idempotent. */
+  shutdown(graceMs: number): Promise<void>;
+}
+
+export interface HttpServerParts {
+  config: HttpServerConfig;
+  settings: Pick<Settings, "log">;
+  routes: readonly HttpRoute[];
+  /** Shared bound on bytes being worked on; a server without one takes what fits `max_request_body_size` four times. */
+  budget?: ByteBudget;
+}
+
+/** No side effects until `start`. */
+export function createHttpServer(parts: HttpServerParts): HttpServer {
+  const { config, settings } = parts;
+  const serve = createListener(parts);
+  let server: Server | TlsServer | undefined;
+  let stopWatching = () => {};
+  let stopped: Promise<void> | undefined;
+
+  return {
+    async start() {
+      const listening = config.tls
+        ? createTlsServer({ ...serverOptions(config), ...loadServerTls(config.tls) }, serve)
+        : createServer(serverOptions(config), serve);
+      server = listening;
+      listening.setTimeout(0);
+      listening.keepAliveTimeout = config.idle_timeout || 60_000;
+      listening.on("clientError", refuseMalformed);
+      if (config.tls) {
+        stopWatching = watchServerTls(config.tls, settings.log, (options) => (listening as TlsServer).setSecureContext(options));
+      }
+      return listen(listening, config);
+    },
+    shutdown(graceMs) {
+      stopWatching();
+      stopped ??= server ? stop(server, graceMs) : Promise.resolve();
+      return stopped;
+    },
+  };
+}
+
+function serverOptions(config: HttpServerConfig): ServerOptions {
+  const wholeMs = config.read_timeout || 300_000;
+  return {
+    requestTimeout: wholeMs,
+    headersTimeout: Math.min(config.read_header_timeout || 60_000, wholeMs),
+    connectionsCheckingInterval: Math.min(5000, wholeMs, config.read_header_timeout || 5000),
+    keepAlive: config.keep_alives_enabled,
+    maxHeaderSize: 64 * 1024,
+    noDelay: true,
+  };
+}
+
+async function listen(server: Server | TlsServer, config: HttpServerConfig): Promise<number> {
+  const at = await listenAddress(config);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(at, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+  const address = server.address() as AddressInfo | string | null;
+  return typeof address === "object" && address ? address.port : 0;
+}
+
+async function listenAddress(config: HttpServerConfig): Promise<{ path: string } | { host: string; port: number }> {
+  if (config.transport === "unix") {
+    await removeStaleSocket(config.endpoint);
+    return { path: config.endpoint };
+  }
+  const parsed = parseHostPort(config.endpoint);
+  if (typeof parsed === "string") throw new Error(parsed);
+  return { host: await resolveListen(parsed.host), port: parsed.port };
+}
+
+function stop(server: Server | TlsServer, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+/** Answers what Node's parser refuses; a connection that is gone already gets nothing. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: import("node:stream").Duplex): void {
+  if (!socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const late = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
+  const status = late ? "408 Request Timeout" : error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+function createListener({ config, routes, budget }: HttpServerParts): RequestListener {
+  const byPath = new Map(routes.map((route) => [route.path, route]));
+  const maxBytes = config.max_request_body_size > 0 ? config.max_request_body_size : defaultMaxBodyBytes;
+  const bytes = budget ?? createByteBudget(4 * maxBytes);
+  const codings = allowedCodings(config);
+  const cors = createCors(config.cors);
+  const limits = { maxBytes, codings, budget: bytes, includeMetadata: config.include_metadata };
+
+  return (message, response) => {
+    if (config.write_timeout > 0) response.setTimeout(config.write_timeout, () => message.socket.destroy());
+    if (!config.keep_alives_enabled) response.setHeader("connection", "close");
+    for (const [name, value] of Object.entries(config.response_headers)) response.setHeader(name, value);
+    const preflight = cors?.preflight(message.method ?? "", message.headers);
+    if (preflight) return send(message, response, { status: 204, headers: preflight });
+    for (const [name, value] of Object.entries(cors?.headersFor(message.headers) ?? {})) if (value !== undefined) response.setHeader(name, value);
+    const request = readRequest(message);
+    const route = byPath.get(request.path);
+    const early = route ? refuseEarly(route, request) : { status: 404, body: Buffer.from("404 page not found\n") };
+    if (early || !route) return send(message, response, early ?? { status: 404 });
+    serveRoute(route, request, message, response, limits).then(
+      (answer) => send(message, response, answer),
+      (error: unknown) => send(message, response, route.fail(toPipelineError(error), request)),
+    );
+  };
+}
+
+function readRequest(message: IncomingMessage): HttpServerRequest {
+  const url = message.url ?? "/";
+  const mark = url.indexOf("?");
+  return {
+    method: message.method ?? "",
+    path: mark < 0 ? url : url.slice(0, mark),
+    query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)),
+    headers: message.headers,
+  };
+}
+
+function refuseEarly(route: HttpRoute, request: HttpServerRequest): HttpServerResponse | undefined {
+  if (route.methods.includes(request.method)) return route.check?.(request);
+  return {
+    status: 405,
+    headers: { "content-type": "text/plain", allow: route.methods.join(", ") },
+    body: Buffer.from(`405 method not allowed, supported: [${route.methods.join(" ")}]`),
+  };
+}
+
+interface Limits {
+  maxBytes: number;
+  codings: ReturnType<typeof allowedCodings>;
+  budget: ByteBudget;
+  includeMetadata: boolean;
+}
+
+/** Reads, decodes and handles one request; the bytes stay in the budget until it is answered. */
+async function serveRoute(route: HttpRoute, request: HttpServerRequest, message: IncomingMessage, response: ServerResponse, limits: Limits): Promise<HttpServerResponse> {
+  let held = 0;
+  const room = {
+    grow(bytes: number) {
+      if (!limits.budget.tryAcquire(bytes)) return false;
+      held += bytes;
+      return true;
+    },
+  };
+  try {
+    const coding = parseContentEncoding(message.headers["content-encoding"], limits.codings);
+    return await readBody(message, { maxBytes: limits.maxBytes, room, noRoom })
+      .then((body) => decode(coding, body, limits.maxBytes))
+      .then((body) => {
+        if (coding !== "none" && !room.grow(Math.max(0, body.length - held))) throw noRoom();
+        return route.handle(request, body, contextOf(message, response, limits.includeMetadata));
+      });
+  } finally {
+    limits.budget.release(held);
+  }
+}
+
+function noRoom(): PipelineError {
+  return throttled("too many bytes in flight; try again", 1000);
+}
+
+function contextOf(message: IncomingMessage, response: ServerResponse, includeMetadata: boolean): Context {
+  const gone = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) gone.abort();
+  });
+  const { remoteAddress, remotePort } = message.socket;
+  return {
+    signal: gone.signal,
+    deadlineMs: undefined,
+    metadata: includeMetadata ? readMetadata(message) : noMetadata,
+    client: { address: peerAddress(remoteAddress, remotePort), auth: {}, transport: "http" },
+    reservation: undefined,
+    span: undefined,
+  };
+}
+
+function readMetadata(message: IncomingMessage): Metadata {
+  const result = new Map<string, readonly string[]>();
+  for (const [name, values] of Object.entries(message.headersDistinct)) if (values) result.set(name, values);
+  return result;
+}
+
+function send(message: IncomingMessage, response: ServerResponse, answer: HttpServerResponse): void {
+  if (response.destroyed || response.headersSent) return;
+  // The rest of a body that nobody reads would be taken for the next request.
+  if (!message.complete) response.setHeader("connection", "close");
+  response.writeHead(answer.status, { "content-length": answer.body?.length ?? 0, ...answer.headers });
+  response.end(answer.body);
+}
