@@ -54,7 +54,7 @@ export function groupCaptures(profiles: readonly Profile[]): Capture[] {
     const type = typeText(profile.sampleType);
     const seen = `${type} ${typeText(profile.periodType)}`;
     let capture = open.get(key);
-    if (!capture || capture.seen.has(seen)) {
+    if (!capture || (id === "" && capture.seen.has(seen))) {
       capture = { id, profiles: [], types: new Set(), seen: new Set() };
       open.set(key, capture);
       captures.push(capture);

@@ -1,0 +1,80 @@
+import type { Dictionary } from "../pdata/dictionary.js";
+import { STRING } from "../pdata/tables.js";
+import { PprofWriter } from "./pprof-writer.js";
+
+const stringTag = 0x32;
+
+/**
+ * The string table of one pprof after another, all from one dictionary. A dictionary string is interned by its index and
+ * encoded once, however many pprofs use it; other strings (label values, type names) are interned by their text.
+ */
+export class StringTable {
+  private readonly dictionary: Dictionary;
+  // Encoded dictionary strings (tag, length, text), in an arena; end 0 = not encoded yet.
+  private readonly arena = new PprofWriter(16 * 1024);
+  private readonly starts: Int32Array;
+  private readonly ends: Int32Array;
+  // pprof index of a dictionary string, valid where its stamp is the current pprof's.
+  private readonly indices: Int32Array;
+  private readonly stamps: Int32Array;
+  private stamp = 0;
+  // What the current table holds, in order: a dictionary index, or ~index into `texts`.
+  private entries: number[] = [];
+  private texts: string[] = [];
+  private byText = new Map<string, number>();
+
+  constructor(dictionary: Dictionary) {
+    this.dictionary = dictionary;
+    this.starts = new Int32Array(dictionary.stringCount);
+    this.ends = new Int32Array(dictionary.stringCount);
+    this.indices = new Int32Array(dictionary.stringCount);
+    this.stamps = new Int32Array(dictionary.stringCount);
+  }
+
+  /** Begins a new table, with "" at 0. */
+  reset(): void {
+    this.stamp++;
+    this.entries = [];
+    this.texts = [];
+    this.byText = new Map();
+  }
+
+  /** pprof index of a string_table index of the dictionary. */
+  ofDictionary(index: number): number {
+    if (index === 0) return 0;
+    if (this.stamps[index] === this.stamp) return this.indices[index];
+    this.stamps[index] = this.stamp;
+    this.indices[index] = this.entries.push(index);
+    return this.indices[index];
+  }
+
+  /** pprof index of any text. */
+  ofText(text: string): number {
+    if (text === "") return 0;
+    let index = this.byText.get(text);
+    if (index === undefined) {
+      index = this.entries.push(~(this.texts.push(text) - 1));
+      this.byText.set(text, index);
+    }
+    return index;
+  }
+
+  write(out: PprofWriter): void {
+    out.ensure(2);
+    out.byte(stringTag);
+    out.byte(0);
+    for (const entry of this.entries) {
+      if (entry < 0) {
+        out.string(stringTag, this.texts[~entry]);
+        continue;
+      }
+      if (this.ends[entry] === 0) {
+        this.starts[entry] = this.arena.pos;
+        const text = this.dictionary.entry(STRING, entry);
+        this.arena.bytes(stringTag, text.buf, text.pos, text.end);
+        this.ends[entry] = this.arena.pos;
+      }
+      out.copy(this.arena.buf, this.starts[entry], this.ends[entry]);
+    }
+  }
+}
