@@ -1,23 +1,6 @@
 import { compileRegExp, RegExpSyntaxError } from "../regexp/regexp.js";
+import type { RawValue } from "./raw-value.js";
 import { type Action, actions, RelabelConfigError, type RelabelRule } from "./rule.js";
-
-/** A YAML value as it was read: scalars keep the text that was written. (src/config/yaml-value.ts makes them.) */
-export type RawValue = RawScalar | RawList | RawMap;
-export interface RawScalar {
-  readonly kind: "scalar";
-  readonly type: "string" | "int" | "float" | "bool" | "null";
-  /** As written; without quotes and escapes where it was quoted. */
-  readonly text: string;
-  readonly value: string | bigint | number | boolean | null;
-}
-export interface RawList {
-  readonly kind: "list";
-  readonly items: readonly RawValue[];
-}
-export interface RawMap {
-  readonly kind: "map";
-  readonly entries: readonly (readonly [key: string, value: RawValue])[];
-}
 
 interface RuleFields {
   action: string;

@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { type JsonMap, parseJsonValue } from "../../src/cli/json-value.js";
 import { relabel } from "../../src/relabel/engine.js";
 import { LabelBuilder } from "../../src/relabel/label-builder.js";
-import { parseRelabelRules, type RawValue } from "../../src/relabel/parse.js";
+import { parseRelabelRules } from "../../src/relabel/parse.js";
+import type { RawValue } from "../../src/relabel/raw-value.js";
 
 const corpus = parseJsonValue(readFileSync("test/fixtures/conformance/relabel-cases.json", "utf8"));
 
