@@ -84,9 +84,11 @@ export function workingInput(factory: AnyFactory, folder: string, change: Json =
   return { ...(found as Json), ...change };
 }
 
-/** Makes the component as the graph does. Addresses stay on this machine. */
+/** Makes the component as the graph does; servers get a port of the system's choice. */
 export function create(factory: AnyFactory, input: Json, next: unknown, metrics: Metrics = createMetrics()) {
-  const config = (factory.schema as z.ZodType).parse(input);
+  const parsed = (factory.schema as z.ZodType).parse(input);
+  const serves = factory.kind === "receiver" || factory.kind === "extension";
+  const config = serves ? harmless(parsed) : parsed;
   const settings: Settings = {
     id: factory.type,
     kind: factory.kind,
