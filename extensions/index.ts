@@ -1,3 +1,4 @@
 import type { ExtensionFactory } from "../src/component/factory.js";
+import { healthCheck } from "./health_check/index.js";
 
-export const extensions: readonly ExtensionFactory[] = [];
+export const extensions: readonly ExtensionFactory[] = [healthCheck];
