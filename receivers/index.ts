@@ -1,3 +1,4 @@
 import type { ReceiverFactory } from "../src/component/factory.js";
+import { otlp } from "./otlp/index.js";
 
-export const receivers: readonly ReceiverFactory[] = [];
+export const receivers: readonly ReceiverFactory[] = [otlp];

@@ -1,6 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { parseDurationMs } from "../component/schema.js";
-import { applyFeatureGates } from "./feature-gates.js";
 import { CliError, type CliIo } from "./io.js";
 import type { ConfigOptions, RunOptions } from "./options.js";
 
@@ -63,8 +62,8 @@ function addConfigCommands(program: Command, io: CliIo): void {
     .addOption(new Option("--format <format>", "output format").choices(["yaml", "json"]).default("yaml"))
     .option("--validate <bool>", "check the configuration first", parseBool, true)
     .action(async (options, command: Command) => {
-      const { printConfig } = await import("./print-config.js");
-      await printConfig({ ...options, ...merged(options, command) }, io);
+      const { printConfiguration } = await import("./print-configuration.js");
+      await printConfiguration({ ...options, ...merged(options, command) }, io);
     });
 }
 
@@ -80,7 +79,7 @@ function addCatalogueCommands(program: Command, io: CliIo): void {
     .command("featuregate [id]")
     .description("list the feature gates, or show one")
     .action(async (id: string | undefined) => {
-      const { describeGates } = await import("./feature-gates.js");
+      const { describeGates } = await import("./describe-gates.js");
       io.stdout.write(describeGates(id));
     });
 }
@@ -110,13 +109,11 @@ function addTryCommand(_program: Command, _io: CliIo, _exit: (code: number) => v
 /** Options given before the command's name count too: `flamepipe --config x validate`. */
 function merged(options: ConfigOptions, command: Command): ConfigOptions {
   const outer = command.parent?.opts<ConfigOptions>();
-  const all: ConfigOptions = {
+  return {
     config: [...(outer?.config ?? []), ...options.config],
     set: [...(outer?.set ?? []), ...options.set],
     featureGates: [...(outer?.featureGates ?? []), ...options.featureGates],
   };
-  applyFeatureGates(all.featureGates);
-  return all;
 }
 
 function collect(value: string, before: readonly string[]): string[] {

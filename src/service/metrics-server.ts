@@ -1,13 +1,10 @@
-import { createServer, type Server } from "node:http";
+import { z } from "zod";
+import type { Logger } from "../telemetry/log.js";
 import type { Metrics } from "../telemetry/metrics.js";
+import { formatHostPort } from "../net/endpoint.js";
+import { httpServerFields } from "../net/http-config.js";
+import { createHttpServer } from "../net/http-server.js";
 import type { Attendant } from "./service.js";
-
-export interface MetricsServerOptions {
-  readonly host: string;
-  readonly port: number;
-  /** What `metrics.text()` is turned into before it is sent. */
-  readonly rewrite: (exposition: string) => string;
-}
 
 /** Own metrics at http://host:port/metrics. */
 export interface MetricsServer extends Attendant {
@@ -15,44 +12,45 @@ export interface MetricsServer extends Attendant {
   port(): number;
 }
 
-export function createMetricsServer(metrics: Metrics, options: MetricsServerOptions): MetricsServer {
-  const server = createServer((request, response) => {
-    const path = request.url?.split("?", 1)[0];
-    if (path !== "/metrics") {
-      response.writeHead(404, { "content-type": "text/plain" }).end("not found; metrics are at /metrics\n");
-      return;
-    }
-    metrics.text().then(
-      (text) => response.writeHead(200, { "content-type": metrics.contentType() }).end(options.rewrite(text)),
-      (error: Error) => response.writeHead(500, { "content-type": "text/plain" }).end(`${error.message}\n`),
-    );
+const serverSchema = z.strictObject({ endpoint: z.string(), ...httpServerFields });
+/** A scrape under way gets this long to finish at shutdown. */
+const shutdownGraceMs = 1000;
+
+export function createMetricsServer(metrics: Metrics, host: string, port: number, log: Logger): MetricsServer {
+  const endpoint = formatHostPort(host, port);
+  let listening = port;
+  const server = createHttpServer({
+    config: serverSchema.parse({ endpoint }),
+    settings: { log },
+    routes: [
+      {
+        path: "/metrics",
+        methods: ["GET", "HEAD"],
+        async handle() {
+          const headers = { "content-type": metrics.contentType() };
+          return { status: 200, headers, body: Buffer.from(await metrics.text()) };
+        },
+        fail: (error) => ({ status: 500, body: Buffer.from(`${error.message}\n`) }),
+      },
+    ],
   });
   return {
-    start: () => listen(server, options),
-    shutdown: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-    port() {
-      const address = server.address();
-      return typeof address === "object" && address !== null ? address.port : options.port;
+    async start() {
+      try {
+        listening = await server.start();
+      } catch (caught) {
+        throw new Error(explain(caught as NodeJS.ErrnoException, endpoint), { cause: caught });
+      }
     },
+    shutdown: () => server.shutdown(shutdownGraceMs),
+    port: () => listening,
   };
 }
 
-function listen(server: Server, { host, port }: MetricsServerOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => reject(new Error(explain(error, host, port))));
-    // As Go reads it: an IPv4 address, where a name has both.
-    server.listen({ host: host === "localhost" ? "127.0.0.1" : host, port }, () => resolve());
-  });
-}
-
-function explain(error: NodeJS.ErrnoException, host: string, port: number): string {
-  if (error.code !== "EADDRINUSE") return `cannot serve own metrics at ${host}:${port}: ${error.message}`;
+function explain(error: NodeJS.ErrnoException, endpoint: string): string {
+  if (error.code !== "EADDRINUSE") return `cannot serve own metrics at ${endpoint}: ${error.message}`;
   return (
-    `cannot serve own metrics: listen tcp ${host}:${port}: bind: address already in use ` +
+    `cannot serve own metrics: listen tcp ${endpoint}: bind: address already in use ` +
     "(another collector on this machine? choose a port with service.telemetry.metrics.readers, " +
     "or turn own metrics off with --set service.telemetry.metrics.level=none)"
   );
