@@ -3,7 +3,8 @@ import { queueField, retryField, timeoutField } from "../../src/delivery/config.
 import { checkCompression } from "../../src/net/compression.js";
 import { httpClientFields } from "../../src/net/http-client.js";
 
-const otherSignal = (signal: string) => z.string().default("").describe(`Accepted for compatibility; no ${signal} are sent.`);
+const otherSignal = (signal: string) =>
+  z.string().default("").describe(`Accepted for compatibility; no ${signal} are sent.`);
 
 const signalPath = "/v1development/profiles";
 
@@ -30,12 +31,18 @@ export const otlpHttpSchema = z
     checkCompression(config, ctx);
     const others = config.traces_endpoint || config.metrics_endpoint || config.logs_endpoint;
     if (!config.endpoint && !config.profiles_endpoint) {
-      const message = others ? "either endpoint or profiles_endpoint must be specified" : "at least one endpoint must be specified";
+      const message = others
+        ? "either endpoint or profiles_endpoint must be specified"
+        : "at least one endpoint must be specified";
       ctx.addIssue({ code: "custom", message, path: ["endpoint"] });
     }
     for (const key of ["endpoint", "profiles_endpoint"] as const) {
       if (config[key] && !isHttpUrl(config[key])) {
-        ctx.addIssue({ code: "custom", message: `${key} must be a valid URL with http:// or https:// in front`, path: [key] });
+        ctx.addIssue({
+          code: "custom",
+          message: `${key} must be a valid URL with http:// or https:// in front`,
+          path: [key],
+        });
       }
     }
   });

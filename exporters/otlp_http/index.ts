@@ -1,9 +1,13 @@
-import { permanent, type PipelineError } from "../../src/component/errors.js";
+import { type PipelineError, permanent } from "../../src/component/errors.js";
 import type { Exporter, ExporterFactory, Settings } from "../../src/component/factory.js";
 import { createExporter } from "../../src/delivery/exporter.js";
 import { createHttpClient, type HttpResponse } from "../../src/net/http-client.js";
 import { errorFromHttpStatus } from "../../src/net/status.js";
-import { decodeExportResponse, decodeExportResponseJson, type PartialSuccess } from "../../src/proto/export-response.js";
+import {
+  decodeExportResponse,
+  decodeExportResponseJson,
+  type PartialSuccess,
+} from "../../src/proto/export-response.js";
 import { protoToJson } from "../../src/proto/otlp-json.js";
 import { decodeStatus, decodeStatusJson } from "../../src/proto/status.js";
 import { type OtlpHttpConfig, otlpHttpSchema, profilesUrl } from "./config.js";
@@ -29,7 +33,15 @@ function createOtlpHttpExporter(settings: Settings, config: OtlpHttpConfig): Exp
       const timeoutMs = ctx.deadlineMs === undefined ? 0 : Math.max(1, ctx.deadlineMs - performance.now());
       const parts = profiles.encode();
       const body = asJson ? protoToJson(Buffer.concat(parts)) : parts;
-      const response = await client.request({ method: "POST", url, headers, body, signal: ctx.signal, timeoutMs, maxResponseBytes });
+      const response = await client.request({
+        method: "POST",
+        url,
+        headers,
+        body,
+        signal: ctx.signal,
+        timeoutMs,
+        maxResponseBytes,
+      });
       if (response.status < 200 || response.status > 299) throw refusal(url, response);
       const partial = readPartialSuccess(response);
       if (partial && (partial.rejectedProfiles !== 0n || partial.errorMessage !== "")) {
@@ -53,13 +65,15 @@ function readPartialSuccess(response: HttpResponse): PartialSuccess | undefined 
   const type = mediaType(response);
   if (type !== protobuf && type !== json) return undefined;
   const partial = type === json ? decodeExportResponseJson(response.body) : decodeExportResponse(response.body);
-  if (!partial) throw permanent(`the answer (HTTP ${response.status}, ${type}) cannot be parsed`, { reason: "bad_reply" });
+  if (!partial)
+    throw permanent(`the answer (HTTP ${response.status}, ${type}) cannot be parsed`, { reason: "bad_reply" });
   return partial;
 }
 
 function refusal(url: string, response: HttpResponse): PipelineError {
   const type = mediaType(response);
-  const status = type === protobuf ? decodeStatus(response.body) : type === json ? decodeStatusJson(response.body) : undefined;
+  const status =
+    type === protobuf ? decodeStatus(response.body) : type === json ? decodeStatusJson(response.body) : undefined;
   const text = status?.message ?? (type.startsWith("text/plain") ? response.body.toString("utf8").trim() : "");
   const said = text ? `, Message=${text.slice(0, maxMessageChars)}` : "";
   const message = `error exporting items, request to ${printable(url)} responded with HTTP Status Code ${response.status}${said}`;

@@ -4,7 +4,10 @@ import { httpServerFields } from "../../src/net/http-config.js";
 
 const grpcSchema = z
   .strictObject({
-    endpoint: z.string().default("localhost:4317").describe("host:port to listen on, or a socket's path with `transport: unix`."),
+    endpoint: z
+      .string()
+      .default("localhost:4317")
+      .describe("host:port to listen on, or a socket's path with `transport: unix`."),
     ...grpcServerFields,
   })
   .optional()
@@ -12,7 +15,10 @@ const grpcSchema = z
 
 const httpSchema = z
   .strictObject({
-    endpoint: z.string().default("localhost:4318").describe("host:port to listen on, or a socket's path with `transport: unix`."),
+    endpoint: z
+      .string()
+      .default("localhost:4318")
+      .describe("host:port to listen on, or a socket's path with `transport: unix`."),
     ...httpServerFields,
   })
   .optional()
@@ -31,7 +37,9 @@ export const otlpReceiverSchema = z.strictObject({
     .int()
     .min(1)
     .default(256 * 1024 * 1024)
-    .describe("Requests being worked on hold this many bytes at most; more are answered RESOURCE_EXHAUSTED / 429 with a delay."),
+    .describe(
+      "Requests being worked on hold this many bytes at most; more are answered RESOURCE_EXHAUSTED / 429 with a delay.",
+    ),
 });
 
 export type OtlpReceiverConfig = z.output<typeof otlpReceiverSchema>;

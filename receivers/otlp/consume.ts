@@ -90,6 +90,10 @@ function createLayoutNotes(settings: Settings): (layout: string, ctx: Context) =
     const host = (ctx.client?.address ?? "unknown").replace(/:\d+$/, "");
     if (seen.has(host) || seen.size >= maxLoggedAddresses) return;
     seen.add(host);
-    settings.log.warn("A client sends profiles in an older layout; they are translated", { client: host, layout, current: currentLayout });
+    settings.log.warn("A client sends profiles in an older layout; they are translated", {
+      client: host,
+      layout,
+      current: currentLayout,
+    });
   };
 }

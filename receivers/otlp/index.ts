@@ -1,8 +1,8 @@
 import type { Consumer } from "../../src/component/consumer.js";
 import type { Context } from "../../src/component/context.js";
 import type { Receiver, ReceiverFactory, Settings } from "../../src/component/factory.js";
-import { createHttpServer } from "../../src/net/http-server.js";
 import { createGrpcServer } from "../../src/net/grpc-server.js";
+import { createHttpServer } from "../../src/net/http-server.js";
 import { encodeExportResponse } from "../../src/proto/export-response.js";
 import { type OtlpReceiverConfig, otlpReceiverSchema } from "./config.js";
 import { createIntake, type Intake, overBudget } from "./consume.js";
@@ -24,7 +24,11 @@ export interface OtlpReceiver extends Receiver {
   readonly ports: Readonly<Record<string, number>>;
 }
 
-function grpcListener(settings: Settings, config: NonNullable<OtlpReceiverConfig["protocols"]["grpc"]>, intake: Intake): Listener {
+function grpcListener(
+  settings: Settings,
+  config: NonNullable<OtlpReceiverConfig["protocols"]["grpc"]>,
+  intake: Intake,
+): Listener {
   const server = createGrpcServer(config, settings);
   // Not async: a frame that waits would keep the bytes alive.
   server.addUnary(grpcPath, (body: Buffer, ctx: Context) => {
@@ -35,7 +39,11 @@ function grpcListener(settings: Settings, config: NonNullable<OtlpReceiverConfig
   return { protocol: "grpc", start: server.start, shutdown: server.shutdown };
 }
 
-function httpListener(settings: Settings, config: NonNullable<OtlpReceiverConfig["protocols"]["http"]>, intake: Intake): Listener {
+function httpListener(
+  settings: Settings,
+  config: NonNullable<OtlpReceiverConfig["protocols"]["http"]>,
+  intake: Intake,
+): Listener {
   const server = createHttpServer({ config, settings, routes: [profilesRoute(intake)], budget: intake.budget });
   return { protocol: "http", start: server.start, shutdown: server.shutdown };
 }

@@ -23,7 +23,9 @@ const syncBytes = 64 * 1024;
 const maxDeflateRatio = 1032;
 
 /** Codings a server reads unless `compression_algorithms` says otherwise. */
-export const serverCodings: readonly Coding[] = hasZstd ? ["none", "gzip", "zstd", "zlib", "deflate"] : ["none", "gzip", "zlib", "deflate"];
+export const serverCodings: readonly Coding[] = hasZstd
+  ? ["none", "gzip", "zstd", "zlib", "deflate"]
+  : ["none", "gzip", "zlib", "deflate"];
 
 /** Memory that inflating may hold at one time in this process, all servers together. */
 const inflating: ByteBudget = createByteBudget(256 * 1024 * 1024);
@@ -49,7 +51,12 @@ export function parseContentEncoding(header: string | undefined, allowed: readon
  * Decodes a whole body. Throws badInput for data that is broken, cut short or followed by anything, and `tooLarge` as
  * soon as the output passes `maxBytes`. Resolves with `body` itself for "none".
  */
-export async function decode(coding: Coding, body: Buffer, maxBytes: number, budget: ByteBudget = inflating): Promise<Buffer> {
+export async function decode(
+  coding: Coding,
+  body: Buffer,
+  maxBytes: number,
+  budget: ByteBudget = inflating,
+): Promise<Buffer> {
   if (coding === "none") {
     if (body.length > maxBytes) throw tooLarge(maxBytes);
     return body;
@@ -62,7 +69,8 @@ export async function decode(coding: Coding, body: Buffer, maxBytes: number, bud
     // More came out than the last member declares: several members, or a lie. Once more under the real cap.
   }
   const decoded = await attempt(coding, body, worst, Math.min(worst, body.length * 4), budget);
-  if (!decoded) throw maxBytes > worst ? badInput(`cannot decode ${coding} body: impossible length`) : tooLarge(maxBytes);
+  if (!decoded)
+    throw maxBytes > worst ? badInput(`cannot decode ${coding} body: impossible length`) : tooLarge(maxBytes);
   return decoded;
 }
 
@@ -72,11 +80,19 @@ function declaredGzipSize(body: Buffer): number {
 }
 
 /** One decoding into at most `limit` bytes, `expected` of them likely; undefined when the output is larger. */
-async function attempt(coding: Coding, body: Buffer, limit: number, expected: number, budget: ByteBudget): Promise<Buffer | undefined> {
+async function attempt(
+  coding: Coding,
+  body: Buffer,
+  limit: number,
+  expected: number,
+  budget: ByteBudget,
+): Promise<Buffer | undefined> {
   if (!(await budget.acquire(limit))) throw throttled("too many bodies are being decompressed", 1000);
   try {
     const options = inflateOptions(limit, expected);
-    return limit <= syncBytes && coding !== "zstd" ? inflateSync(coding, body, options) : await inflateAsync(coding, body, options);
+    return limit <= syncBytes && coding !== "zstd"
+      ? inflateSync(coding, body, options)
+      : await inflateAsync(coding, body, options);
   } catch (error) {
     if (error instanceof PipelineError) throw error;
     if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") return undefined;
@@ -92,7 +108,8 @@ interface WithEngine {
 }
 
 function whole(result: WithEngine, coding: Coding, body: Buffer): Buffer {
-  if (result.engine.bytesWritten !== body.length) throw badInput(`cannot decode ${coding} body: data after the end of the stream`);
+  if (result.engine.bytesWritten !== body.length)
+    throw badInput(`cannot decode ${coding} body: data after the end of the stream`);
   return result.buffer;
 }
 
@@ -166,12 +183,19 @@ export function compressionFields(kind: "http" | "grpc") {
   return {
     compression: z
       .string()
-      .refine((value) => known.includes(value) && (value !== "zstd" || hasZstd), { error: (issue) => message(issue.input) })
+      .refine((value) => known.includes(value) && (value !== "zstd" || hasZstd), {
+        error: (issue) => message(issue.input),
+      })
       .default("gzip")
       .describe(`How request bodies are compressed: ${known.filter(Boolean).join(", ")}.`),
     compression_params: z
       .strictObject({
-        level: z.int().min(-2).max(22).default(1).describe("Compression level; higher is smaller and slower. -1 is the library's default."),
+        level: z
+          .int()
+          .min(-2)
+          .max(22)
+          .default(1)
+          .describe("Compression level; higher is smaller and slower. -1 is the library's default."),
       })
       .prefault({})
       .describe("Parameters of the compression."),
@@ -179,7 +203,10 @@ export function compressionFields(kind: "http" | "grpc") {
 }
 
 /** Refuses a level that the chosen coding doesn't have; for `superRefine` of schemas with `compressionFields`. */
-export function checkCompression(config: { compression: string; compression_params: { level: number } }, ctx: z.core.$RefinementCtx): void {
+export function checkCompression(
+  config: { compression: string; compression_params: { level: number } },
+  ctx: z.core.$RefinementCtx,
+): void {
   const level = config.compression_params.level;
   if (["gzip", "zlib", "deflate"].includes(config.compression) && level > 9) {
     const message = `unsupported parameters {Level:${level}} for compression type "${config.compression}" (expected -2 to 9)`;

@@ -9,7 +9,9 @@ export type Address = { readonly host: string; readonly port: number } | { reado
 export function parseHostPort(endpoint: string): { host: string; port: number } | string {
   const match = /^(?:\[([^\]]*)\]|([^:]*)):(.*)$/.exec(endpoint);
   if (!match) {
-    return endpoint.split(":").length > 2 ? `address ${endpoint}: too many colons in address` : `address ${endpoint}: missing port in address`;
+    return endpoint.split(":").length > 2
+      ? `address ${endpoint}: too many colons in address`
+      : `address ${endpoint}: missing port in address`;
   }
   const port = match[3];
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) return `invalid port "${port}"`;

@@ -1,6 +1,6 @@
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http2";
 import { constants } from "node:http2";
-import { Code, permanent, PipelineError, retryable } from "../component/errors.js";
+import { Code, PipelineError, permanent, retryable } from "../component/errors.js";
 import type { Settings } from "../component/factory.js";
 import { codingOf, encode } from "./compression.js";
 import { type GrpcClientConfig, parseGrpcTarget } from "./grpc-config.js";
@@ -80,7 +80,12 @@ export function createGrpcClient(config: GrpcClientConfig, settings: Pick<Settin
 /** The server said that it did not look at the request: sending it again can't duplicate anything. */
 class NeverProcessed extends Error {}
 
-function fixedHeaders(config: GrpcClientConfig, settings: Pick<Settings, "build">, secure: boolean, authority: string): OutgoingHttpHeaders {
+function fixedHeaders(
+  config: GrpcClientConfig,
+  settings: Pick<Settings, "build">,
+  secure: boolean,
+  authority: string,
+): OutgoingHttpHeaders {
   const { name, version } = settings.build;
   const headers: OutgoingHttpHeaders = {
     ":method": "POST",
@@ -95,7 +100,12 @@ function fixedHeaders(config: GrpcClientConfig, settings: Pick<Settings, "build"
   return headers;
 }
 
-function callHeaders(fixed: OutgoingHttpHeaders, call: GrpcCall, encoding: string | undefined, startMs: number): OutgoingHttpHeaders {
+function callHeaders(
+  fixed: OutgoingHttpHeaders,
+  call: GrpcCall,
+  encoding: string | undefined,
+  startMs: number,
+): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = { ...fixed, ...call.metadata, ":path": call.path };
   if (encoding !== undefined) headers["grpc-encoding"] = encoding;
   if (call.timeoutMs) headers["grpc-timeout"] = formatTimeout(call.timeoutMs - (performance.now() - startMs));
@@ -131,9 +141,15 @@ export function frameMessage(parts: readonly Buffer[], compressed: boolean): Buf
   return frame;
 }
 
-async function waitForSession(connection: GrpcConnection, waitForReady: boolean, call: GrpcCall, startMs: number): Promise<ClientHttp2Session> {
+async function waitForSession(
+  connection: GrpcConnection,
+  waitForReady: boolean,
+  call: GrpcCall,
+  startMs: number,
+): Promise<ClientHttp2Session> {
   const signals = call.signal ? [call.signal] : [];
-  if (call.timeoutMs) signals.push(AbortSignal.timeout(Math.max(0, Math.ceil(call.timeoutMs - (performance.now() - startMs)))));
+  if (call.timeoutMs)
+    signals.push(AbortSignal.timeout(Math.max(0, Math.ceil(call.timeoutMs - (performance.now() - startMs)))));
   if (signals.length === 0) return connection.session(waitForReady, undefined);
   const ended = AbortSignal.any(signals);
   return new Promise((resolve, reject) => {
@@ -148,7 +164,8 @@ async function waitForSession(connection: GrpcConnection, waitForReady: boolean,
 }
 
 function endedError(call: GrpcCall): PipelineError {
-  if (call.signal?.aborted) return retryable("the request was cancelled", { code: Code.CANCELLED, reason: "cancelled" });
+  if (call.signal?.aborted)
+    return retryable("the request was cancelled", { code: Code.CANCELLED, reason: "cancelled" });
   return retryable(`no answer within ${call.timeoutMs} ms`, { code: Code.DEADLINE_EXCEEDED, reason: "timeout" });
 }
 
@@ -245,7 +262,8 @@ function exchange(
 /** A stream that closed without a grpc-status. */
 function brokenStream(stream: ClientHttp2Stream, session: ClientHttp2Session, reader: ReplyReader): Error {
   const code = stream.rstCode;
-  if (code === constants.NGHTTP2_REFUSED_STREAM && !reader.begun()) return new NeverProcessed("the server refused the stream");
+  if (code === constants.NGHTTP2_REFUSED_STREAM && !reader.begun())
+    return new NeverProcessed("the server refused the stream");
   if (code === constants.NGHTTP2_INADEQUATE_SECURITY) {
     return permanent("the server asks for a safer connection", { code: Code.PERMISSION_DENIED, reason: "rejected" });
   }

@@ -9,7 +9,9 @@ const maxMib = 2047;
 
 export const transportField = z
   .string()
-  .refine((value) => ["tcp", "tcp4", "tcp6", "unix"].includes(value), { error: (issue) => `invalid transport type "${String(issue.input)}"` })
+  .refine((value) => ["tcp", "tcp4", "tcp6", "unix"].includes(value), {
+    error: (issue) => `invalid transport type "${String(issue.input)}"`,
+  })
   .default("tcp")
   .describe("tcp, or unix (endpoint is then a socket's path).");
 
@@ -24,7 +26,9 @@ const serverKeepalive = z
   .strictObject({
     server_parameters: z
       .strictObject({
-        max_connection_idle: duration("0s").describe("Close a connection without requests after this time; 0 means 30m."),
+        max_connection_idle: duration("0s").describe(
+          "Close a connection without requests after this time; 0 means 30m.",
+        ),
         max_connection_age: duration("0s").describe("Close a connection gracefully at this age; 0 means never."),
         max_connection_age_grace: duration("0s").describe("Time for requests under way at that age; 0 means no limit."),
         time: duration("0s").describe("Ping an idle client after this time; 0 means 2h."),
@@ -54,7 +58,12 @@ export const grpcServerFields = {
     })
     .default(64)
     .describe("Largest request in MiB, before and after decompression; 0 means 64."),
-  max_concurrent_streams: z.int().min(0).max(0xffff_ffff).default(0).describe("Requests at one time on one connection; 0 means no limit."),
+  max_concurrent_streams: z
+    .int()
+    .min(0)
+    .max(0xffff_ffff)
+    .default(0)
+    .describe("Requests at one time on one connection; 0 means no limit."),
   read_buffer_size: bufferField("read_buffer_size", 524_288),
   write_buffer_size: bufferField("write_buffer_size", 0),
   include_metadata: z.boolean().default(false).describe("Keep the request's metadata for later stages."),
@@ -75,18 +84,26 @@ const clientKeepalive = z
 
 /** Keys of a gRPC client, to be spread into a component's strict schema and checked by `checkGrpcClient`. */
 export const grpcClientFields = {
-  endpoint: z.string().default("").describe("host:port of the server; also http(s)://host:port, dns:///host:port, unix:///path."),
+  endpoint: z
+    .string()
+    .default("")
+    .describe("host:port of the server; also http(s)://host:port, dns:///host:port, unix:///path."),
   tls: tlsClientSchema.prefault({}).describe("TLS of the connection; on unless `insecure` is true."),
   headers: headersField,
   ...compressionFields("grpc"),
   user_agent: z.string().default("").describe("User-Agent; empty means name and version."),
   balancer_name: z
     .string()
-    .refine((value) => ["round_robin", "pick_first", ""].includes(value), { error: (issue) => `invalid balancer_name: ${String(issue.input)}` })
+    .refine((value) => ["round_robin", "pick_first", ""].includes(value), {
+      error: (issue) => `invalid balancer_name: ${String(issue.input)}`,
+    })
     .default("round_robin")
     .describe("Accepted for compatibility; one connection is used."),
   authority: z.string().default("").describe("The :authority to send; empty means the endpoint."),
-  wait_for_ready: z.boolean().default(false).describe("Wait for a connection instead of failing at once while there is none."),
+  wait_for_ready: z
+    .boolean()
+    .default(false)
+    .describe("Wait for a connection instead of failing at once while there is none."),
   keepalive: clientKeepalive,
   read_buffer_size: bufferField("read_buffer_size", 0),
   write_buffer_size: bufferField("write_buffer_size", 524_288),
@@ -119,5 +136,9 @@ export function parseGrpcTarget(config: Pick<GrpcClientConfig, "endpoint" | "tls
   const bare = endpoint.replace(/^(?:https?:\/\/|dns:\/\/[^/]*\/)/i, "").replace(/\/$/, "");
   const parsed = parseHostPort(bare);
   if (typeof parsed === "string") return parsed;
-  return { address: { host: parsed.host || "localhost", port: parsed.port }, secure, authority: config.authority || bare };
+  return {
+    address: { host: parsed.host || "localhost", port: parsed.port },
+    secure,
+    authority: config.authority || bare,
+  };
 }

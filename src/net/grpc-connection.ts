@@ -53,7 +53,11 @@ export function createGrpcConnection({ target, config, tls, log }: ConnectionPar
       reason: "network",
       cause,
     });
-    if (failures === 1) log.warn("Cannot connect to the server; trying again with growing pauses", { endpoint: addressText(target), error: cause.message || code });
+    if (failures === 1)
+      log.warn("Cannot connect to the server; trying again with growing pauses", {
+        endpoint: addressText(target),
+        error: cause.message || code,
+      });
     return lastError;
   }
 
@@ -100,7 +104,10 @@ export function createGrpcConnection({ target, config, tls, log }: ConnectionPar
       if (closed) throw retryable("the client is closed", { reason: "cancelled" });
       const pauseMs = connecting ? 0 : retryAtMs - performance.now();
       if (pauseMs > 0) await sleep(pauseMs, signal);
-      if (signal?.aborted) throw lastError ?? retryable("the request was cancelled while it waited for a connection", { reason: "cancelled" });
+      if (signal?.aborted)
+        throw (
+          lastError ?? retryable("the request was cancelled while it waited for a connection", { reason: "cancelled" })
+        );
       await (connecting ?? open()).catch(() => {});
     }
   }
@@ -136,7 +143,9 @@ export function createGrpcConnection({ target, config, tls, log }: ConnectionPar
 }
 
 function addressText(target: GrpcTarget): string {
-  return "path" in target.address ? `unix:${target.address.path}` : formatHostPort(target.address.host, target.address.port);
+  return "path" in target.address
+    ? `unix:${target.address.path}`
+    : formatHostPort(target.address.host, target.address.port);
 }
 
 /** Connects, and waits for the server's SETTINGS: only then is it known to speak HTTP/2. */
@@ -147,7 +156,10 @@ function dial(target: GrpcTarget, tls: TlsSource<ClientTlsOptions>): Promise<Cli
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: 1024 * 1024 },
     });
-    const timer = setTimeout(() => session.destroy(new Error("no HTTP/2 settings from the server in time")), connectTimeoutMs);
+    const timer = setTimeout(
+      () => session.destroy(new Error("no HTTP/2 settings from the server in time")),
+      connectTimeoutMs,
+    );
     let ready = false;
     session.once("remoteSettings", () => {
       if (socket instanceof Object && "alpnProtocol" in socket && socket.alpnProtocol !== "h2") {
@@ -184,7 +196,10 @@ function dialTls(target: GrpcTarget, options: ClientTlsOptions): Socket {
 /** Pings; a session that does not answer in `timeoutMs` is destroyed, which fails its streams. */
 function ping(session: ClientHttp2Session, timeoutMs: number): void {
   if (session.destroyed || session.closed) return;
-  const timer = setTimeout(() => session.destroy(new Error("keepalive ping was not answered"), constants.NGHTTP2_CANCEL), timeoutMs);
+  const timer = setTimeout(
+    () => session.destroy(new Error("keepalive ping was not answered"), constants.NGHTTP2_CANCEL),
+    timeoutMs,
+  );
   timer.unref();
   session.ping((error) => {
     clearTimeout(timer);
@@ -192,7 +207,11 @@ function ping(session: ClientHttp2Session, timeoutMs: number): void {
   });
 }
 
-function startKeepalive(session: ClientHttp2Session, keepalive: GrpcClientConfig["keepalive"], lastHeardMs: () => number): void {
+function startKeepalive(
+  session: ClientHttp2Session,
+  keepalive: GrpcClientConfig["keepalive"],
+  lastHeardMs: () => number,
+): void {
   if (!keepalive || keepalive.time <= 0) return;
   // gRPC allows a ping every 10 s at most.
   const everyMs = Math.max(keepalive.time, 10_000);

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http2";
-import { Code, permanent, type PipelineError, retryable } from "../component/errors.js";
+import { Code, type PipelineError, permanent, retryable } from "../component/errors.js";
 import { decodeStatus } from "../proto/status.js";
 import { decode } from "./compression.js";
 import { codeFromGrpcHttpStatus, errorFromGrpcStatus } from "./status.js";
@@ -47,7 +47,10 @@ export function createReplyReader(): ReplyReader {
       size += chunk.length;
       if (size > maxReplyBytes + 5) {
         chunks = [];
-        return permanent(`the reply is larger than ${maxReplyBytes} bytes`, { code: Code.RESOURCE_EXHAUSTED, reason: "bad_reply" });
+        return permanent(`the reply is larger than ${maxReplyBytes} bytes`, {
+          code: Code.RESOURCE_EXHAUSTED,
+          reason: "bad_reply",
+        });
       }
       chunks.push(chunk);
       return undefined;
@@ -59,7 +62,9 @@ export function createReplyReader(): ReplyReader {
     hasStatus: () => status !== undefined || foreign !== undefined,
     complete() {
       if (foreign || (status && status["grpc-status"] !== "0")) return true;
-      return status !== undefined && chunks.length > 0 && chunks[0].length >= 5 && chunks[0].readUInt32BE(1) === size - 5;
+      return (
+        status !== undefined && chunks.length > 0 && chunks[0].length >= 5 && chunks[0].readUInt32BE(1) === size - 5
+      );
     },
     async finish() {
       if (foreign) throw foreign;
@@ -77,7 +82,10 @@ function notGrpc(headers: IncomingHttpHeaders): PipelineError | undefined {
   if (http === 200 && type.startsWith("application/grpc")) return undefined;
   if (headers["grpc-status"] !== undefined) return undefined;
   if (http === 200) {
-    return permanent(`the server answered with content-type "${type.slice(0, 100)}", not gRPC`, { code: Code.UNKNOWN, reason: "bad_reply" });
+    return permanent(`the server answered with content-type "${type.slice(0, 100)}", not gRPC`, {
+      code: Code.UNKNOWN,
+      reason: "bad_reply",
+    });
   }
   return errorFromGrpcStatus(codeFromGrpcHttpStatus(http), `the server answered with HTTP status ${http}`, undefined);
 }
@@ -92,7 +100,10 @@ function statusError(trailers: IncomingHttpHeaders): PipelineError | undefined {
   if (text === undefined) return retryable("the stream ended without a grpc-status", { reason: "bad_reply" });
   const message = percentDecode((first(trailers["grpc-message"]) ?? "").slice(0, maxMessageChars));
   const details = first(trailers["grpc-status-details-bin"]);
-  const decoded = details !== undefined && details.length <= maxDetailsChars ? decodeStatus(Buffer.from(details, "base64")) : undefined;
+  const decoded =
+    details !== undefined && details.length <= maxDetailsChars
+      ? decodeStatus(Buffer.from(details, "base64"))
+      : undefined;
   return errorFromGrpcStatus(/^\d{1,3}$/.test(text) ? Number(text) : Code.UNKNOWN, message, decoded?.retryDelayMs);
 }
 
@@ -113,7 +124,10 @@ async function readMessage(bytes: Buffer, encoding: string): Promise<Buffer> {
   const message = bytes.subarray(5);
   if (bytes[0] === 0) return message;
   if (bytes[0] !== 1 || (encoding !== "gzip" && encoding !== "deflate")) {
-    throw permanent("the reply is compressed in a way that was not asked for", { code: Code.INTERNAL, reason: "bad_reply" });
+    throw permanent("the reply is compressed in a way that was not asked for", {
+      code: Code.INTERNAL,
+      reason: "bad_reply",
+    });
   }
   try {
     return await decode(encoding, message, maxReplyBytes);

@@ -1,11 +1,11 @@
-import { type Http2Server, type ServerHttp2Session } from "node:http2";
+import type { Http2Server, ServerHttp2Session } from "node:http2";
 import {
   Metadata as GrpcMetadata,
-  type sendUnaryData,
   Server,
   ServerCredentials,
   type ServerUnaryCall,
   type ServiceError,
+  type sendUnaryData,
 } from "@grpc/grpc-js";
 import type { Context, Metadata } from "../component/context.js";
 import { noMetadata } from "../component/context.js";
@@ -101,7 +101,8 @@ function serverOptions(config: GrpcServerConfig): Record<string, number> {
   };
   if (config.max_concurrent_streams > 0) options["grpc.max_concurrent_streams"] = config.max_concurrent_streams;
   if (keepalive.max_connection_age > 0) options["grpc.max_connection_age_ms"] = keepalive.max_connection_age;
-  if (keepalive.max_connection_age_grace > 0) options["grpc.max_connection_age_grace_ms"] = keepalive.max_connection_age_grace;
+  if (keepalive.max_connection_age_grace > 0)
+    options["grpc.max_connection_age_grace_ms"] = keepalive.max_connection_age_grace;
   return options;
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { badInput, Code, PipelineError, retryable } from "../component/errors.js";
+import { badInput, Code, type PipelineError, retryable } from "../component/errors.js";
 import { tooLarge } from "./compression.js";
 
 /** Room that a body takes while it is read; grown as chunks of unknown length arrive. */
@@ -46,7 +46,12 @@ export function readBody(message: IncomingMessage, limits: BodyLimits): Promise<
     };
     const onEnd = () => finish(undefined);
     const onClose = () => {
-      finish(retryable("the client went away before the request was complete", { code: Code.CANCELLED, reason: "cancelled" }));
+      finish(
+        retryable("the client went away before the request was complete", {
+          code: Code.CANCELLED,
+          reason: "cancelled",
+        }),
+      );
     };
     message.on("data", onData);
     message.on("end", onEnd);

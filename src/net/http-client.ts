@@ -1,12 +1,12 @@
 import { Agent, buildConnector, type Dispatcher, errors, ProxyAgent } from "undici";
 import { z } from "zod";
-import { Code, permanent, PipelineError, retryable } from "../component/errors.js";
+import { Code, PipelineError, permanent, retryable } from "../component/errors.js";
 import type { Settings } from "../component/factory.js";
 import { duration } from "../component/schema.js";
 import { codingOf, compressionFields, encode } from "./compression.js";
 import { headerEntries, headersField } from "./headers.js";
-import { tlsClientSchema } from "./tls-config.js";
 import { createTlsSource, loadClientTls, type TlsSource } from "./tls.js";
+import { tlsClientSchema } from "./tls-config.js";
 
 /** A backend's answer is cut off here. */
 export const defaultMaxResponseBytes = 4 * 1024 * 1024;
@@ -19,9 +19,21 @@ export const httpClientFields = {
   ...compressionFields("http"),
   proxy_url: z.string().default("").describe("URL of an HTTP proxy."),
   read_buffer_size: z.int().min(0).default(0).describe("Accepted for compatibility; Node sizes its buffers itself."),
-  write_buffer_size: z.int().min(0).default(524_288).describe("Accepted for compatibility; Node sizes its buffers itself."),
-  max_idle_conns: z.int().min(0).default(100).describe("Accepted for compatibility; idle connections end after idle_conn_timeout."),
-  max_idle_conns_per_host: z.int().min(0).default(0).describe("Accepted for compatibility; idle connections end after idle_conn_timeout."),
+  write_buffer_size: z
+    .int()
+    .min(0)
+    .default(524_288)
+    .describe("Accepted for compatibility; Node sizes its buffers itself."),
+  max_idle_conns: z
+    .int()
+    .min(0)
+    .default(100)
+    .describe("Accepted for compatibility; idle connections end after idle_conn_timeout."),
+  max_idle_conns_per_host: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Accepted for compatibility; idle connections end after idle_conn_timeout."),
   max_conns_per_host: z.int().min(0).default(0).describe("Most connections to one host; 0 means 100."),
   idle_conn_timeout: duration("90s").describe("An idle connection is closed after this time."),
   disable_keep_alives: z.boolean().default(false).describe("Use a connection for one request only."),
@@ -162,7 +174,10 @@ async function exchange(
   }
 }
 
-async function readCapped(stream: Dispatcher.ResponseData["body"], maxBytes: number): Promise<{ body: Buffer; truncated: boolean }> {
+async function readCapped(
+  stream: Dispatcher.ResponseData["body"],
+  maxBytes: number,
+): Promise<{ body: Buffer; truncated: boolean }> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of stream) {
@@ -189,13 +204,21 @@ function flatten(headers: Record<string, string | string[] | undefined>): Record
 function networkError(cause: unknown, timeout: AbortSignal | undefined, request: HttpRequest): PipelineError {
   if (cause instanceof PipelineError) return cause;
   if (timeout?.aborted && !request.signal?.aborted) {
-    return retryable(`no answer within ${request.timeoutMs} ms`, { code: Code.DEADLINE_EXCEEDED, reason: "timeout", cause });
+    return retryable(`no answer within ${request.timeoutMs} ms`, {
+      code: Code.DEADLINE_EXCEEDED,
+      reason: "timeout",
+      cause,
+    });
   }
-  if (request.signal?.aborted) return retryable("the request was cancelled", { code: Code.CANCELLED, reason: "cancelled", cause });
+  if (request.signal?.aborted)
+    return retryable("the request was cancelled", { code: Code.CANCELLED, reason: "cancelled", cause });
   if (cause instanceof errors.InvalidArgumentError) {
     return permanent(`the request cannot be sent: ${cause.message}`, { reason: "bad_request", cause });
   }
   const error = cause as NodeJS.ErrnoException;
   const code = error.code ?? (error.cause as NodeJS.ErrnoException | undefined)?.code;
-  return retryable(`cannot reach the server: ${error.message || code || "unknown error"}`, { reason: "network", cause });
+  return retryable(`cannot reach the server: ${error.message || code || "unknown error"}`, {
+    reason: "network",
+    cause,
+  });
 }

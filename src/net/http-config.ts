@@ -41,7 +41,9 @@ export const httpServerFields = {
   response_headers: z.record(z.string(), secret()).default({}).describe("Headers to add to every answer."),
   read_timeout: duration("0s").describe("Longest time for a whole request to arrive; 0 means 5m."),
   read_header_timeout: duration("0s").describe("Longest time for a request's headers; 0 means 1m."),
-  write_timeout: duration("0s").describe("Longest time from the headers' arrival to the end of the answer; 0 means none."),
+  write_timeout: duration("0s").describe(
+    "Longest time from the headers' arrival to the end of the answer; 0 means none.",
+  ),
   idle_timeout: duration("0s").describe("A connection without requests is closed after this time; 0 means 1m."),
   keep_alives_enabled: z.boolean().default(true).describe("Serve several requests on one connection."),
 };

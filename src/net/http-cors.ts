@@ -21,8 +21,13 @@ export function createCors(config: HttpServerConfig["cors"]): Cors | undefined {
   function headersFor(headers: IncomingHttpHeaders): OutgoingHttpHeaders | undefined {
     const origin = headers.origin;
     if (origin === undefined || !origins.some((pattern) => pattern.test(origin))) return undefined;
-    const out: OutgoingHttpHeaders = { "access-control-allow-origin": origin, "access-control-allow-credentials": "true", vary: "Origin" };
-    if (config && config.exposed_headers.length > 0) out["access-control-expose-headers"] = config.exposed_headers.join(", ");
+    const out: OutgoingHttpHeaders = {
+      "access-control-allow-origin": origin,
+      "access-control-allow-credentials": "true",
+      vary: "Origin",
+    };
+    if (config && config.exposed_headers.length > 0)
+      out["access-control-expose-headers"] = config.exposed_headers.join(", ");
     return out;
   }
 
@@ -33,7 +38,10 @@ export function createCors(config: HttpServerConfig["cors"]): Cors | undefined {
       if (method !== "OPTIONS" || wanted === undefined) return undefined;
       const out = headersFor(headers);
       if (!out || !methods.split(", ").includes(wanted)) return undefined;
-      const names = (headers["access-control-request-headers"] ?? "").split(",").map((name) => name.trim().toLowerCase()).filter(Boolean);
+      const names = (headers["access-control-request-headers"] ?? "")
+        .split(",")
+        .map((name) => name.trim().toLowerCase())
+        .filter(Boolean);
       const simple = new Set(["accept", "accept-language", "content-language", "content-type", "origin"]);
       if (!anyHeader && names.some((name) => !allowed.has(name) && !simple.has(name))) return undefined;
       out["access-control-allow-methods"] = wanted;
@@ -45,6 +53,10 @@ export function createCors(config: HttpServerConfig["cors"]): Cors | undefined {
 }
 
 function wildcard(pattern: string): RegExp {
-  const text = pattern.toLowerCase().split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&")).join(".*");
+  const text = pattern
+    .toLowerCase()
+    .split("*")
+    .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))
+    .join(".*");
   return new RegExp(`^${text}$`, "i");
 }

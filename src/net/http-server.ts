@@ -1,8 +1,16 @@
-import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type RequestListener, type Server, type ServerOptions, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { type Context, type Metadata, noMetadata } from "../component/context.js";
-import { PipelineError, throttled, toPipelineError } from "../component/errors.js";
+import { type PipelineError, throttled, toPipelineError } from "../component/errors.js";
 import type { Settings } from "../component/factory.js";
 import { type ByteBudget, createByteBudget } from "./byte-budget.js";
 import { decode, parseContentEncoding } from "./compression.js";
@@ -72,7 +80,9 @@ export function createHttpServer(parts: HttpServerParts): HttpServer {
       listening.keepAliveTimeout = config.idle_timeout || 60_000;
       listening.on("clientError", refuseMalformed);
       if (config.tls) {
-        stopWatching = watchServerTls(config.tls, settings.log, (options) => (listening as TlsServer).setSecureContext(options));
+        stopWatching = watchServerTls(config.tls, settings.log, (options) =>
+          (listening as TlsServer).setSecureContext(options),
+        );
       }
       return listen(listening, config);
     },
@@ -137,7 +147,11 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: import("node:stre
     return;
   }
   const late = error.code === "ERR_HTTP_REQUEST_TIMEOUT";
-  const status = late ? "408 Request Timeout" : error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
+  const status = late
+    ? "408 Request Timeout"
+    : error.code === "HPE_HEADER_OVERFLOW"
+      ? "431 Request Header Fields Too Large"
+      : "400 Bad Request";
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
@@ -155,7 +169,8 @@ function createListener({ config, routes, budget }: HttpServerParts): RequestLis
     for (const [name, value] of Object.entries(config.response_headers)) response.setHeader(name, value);
     const preflight = cors?.preflight(message.method ?? "", message.headers);
     if (preflight) return send(message, response, { status: 204, headers: preflight });
-    for (const [name, value] of Object.entries(cors?.headersFor(message.headers) ?? {})) if (value !== undefined) response.setHeader(name, value);
+    for (const [name, value] of Object.entries(cors?.headersFor(message.headers) ?? {}))
+      if (value !== undefined) response.setHeader(name, value);
     const request = readRequest(message);
     const route = byPath.get(request.path);
     const early = route ? refuseEarly(route, request) : { status: 404, body: Buffer.from("404 page not found\n") };
@@ -195,7 +210,13 @@ interface Limits {
 }
 
 /** Reads, decodes and handles one request; the bytes stay in the budget until it is answered. */
-async function serveRoute(route: HttpRoute, request: HttpServerRequest, message: IncomingMessage, response: ServerResponse, limits: Limits): Promise<HttpServerResponse> {
+async function serveRoute(
+  route: HttpRoute,
+  request: HttpServerRequest,
+  message: IncomingMessage,
+  response: ServerResponse,
+  limits: Limits,
+): Promise<HttpServerResponse> {
   let held = 0;
   const room = {
     grow(bytes: number) {

@@ -102,9 +102,12 @@ function answerText(error: PipelineError): string {
 }
 
 function retryableAnswer(error: PipelineError): Answer {
-  const given = error.code === Code.RESOURCE_EXHAUSTED || retryableCodes.has(error.code) ? error.code : Code.UNAVAILABLE;
+  const given =
+    error.code === Code.RESOURCE_EXHAUSTED || retryableCodes.has(error.code) ? error.code : Code.UNAVAILABLE;
   const httpStatus =
-    error.httpStatus !== undefined && retryableHttp.has(error.httpStatus) ? error.httpStatus : httpStatusFromCode(given);
+    error.httpStatus !== undefined && retryableHttp.has(error.httpStatus)
+      ? error.httpStatus
+      : httpStatusFromCode(given);
   const floor = given === Code.RESOURCE_EXHAUSTED ? defaultRetryAfterMs : undefined;
   return { code: given, httpStatus, message: answerText(error), retryAfterMs: error.retryAfterMs ?? floor };
 }
@@ -132,7 +135,12 @@ export function errorFromGrpcStatus(code: number, message: string, retryAfterMs:
 }
 
 /** A backend's HTTP status as an error. `retryAfter` = its Retry-After header, honoured for 429 and 503 only. */
-export function errorFromHttpStatus(status: number, message: string, retryAfter: string | undefined, nowMs: number = Date.now()): PipelineError {
+export function errorFromHttpStatus(
+  status: number,
+  message: string,
+  retryAfter: string | undefined,
+  nowMs: number = Date.now(),
+): PipelineError {
   const code = codeFromHttpStatus(status);
   if (!retryableHttp.has(status)) {
     // A status below 400 that is no success (a redirect that isn't followed) has no meaning for our own sender.

@@ -51,7 +51,10 @@ const sharedFields = {
   key_pem: secret().default("").describe("Our private key, inline (PEM)."),
   min_version: z.string().default("1.2").describe("Lowest TLS version: 1.0, 1.1, 1.2 or 1.3."),
   max_version: z.string().default("").describe("Highest TLS version; empty means the highest that is known."),
-  cipher_suites: z.array(z.string()).default([]).describe("TLS 1.2 cipher suites by their Go names; empty means the defaults."),
+  cipher_suites: z
+    .array(z.string())
+    .default([])
+    .describe("TLS 1.2 cipher suites by their Go names; empty means the defaults."),
   include_insecure_cipher_suites: z.boolean().default(false).describe("Allow weak suites in cipher_suites."),
   curve_preferences: z.array(z.string()).default([]).describe("Curves to prefer: X25519, P256, P384, P521."),
   reload_interval: duration("0s").describe("Read certificate and key again after this time; 0 means never."),
@@ -77,12 +80,16 @@ interface SharedTls {
 const versions = ["1.0", "1.1", "1.2", "1.3"];
 
 function checkPair(config: SharedTls, issue: (message: string, key: string) => void): void {
-  if (config.ca_file && config.ca_pem) issue("provide either a CA file or the PEM-encoded string, but not both", "ca_pem");
-  if (config.cert_file && config.cert_pem) issue("provide either a certificate file or the PEM-encoded string, but not both", "cert_pem");
-  if (config.key_file && config.key_pem) issue("provide either a key file or the PEM-encoded string, but not both", "key_pem");
+  if (config.ca_file && config.ca_pem)
+    issue("provide either a CA file or the PEM-encoded string, but not both", "ca_pem");
+  if (config.cert_file && config.cert_pem)
+    issue("provide either a certificate file or the PEM-encoded string, but not both", "cert_pem");
+  if (config.key_file && config.key_pem)
+    issue("provide either a key file or the PEM-encoded string, but not both", "key_pem");
   const hasCert = Boolean(config.cert_file || config.cert_pem);
   const hasKey = Boolean(config.key_file || config.key_pem);
-  if (hasCert !== hasKey) issue("TLS configuration must include both certificate and key", hasCert ? "cert_file" : "key_file");
+  if (hasCert !== hasKey)
+    issue("TLS configuration must include both certificate and key", hasCert ? "cert_file" : "key_file");
 }
 
 function checkVersions(config: SharedTls, issue: (message: string, key: string) => void): void {
@@ -104,7 +111,8 @@ function checkNames(config: SharedTls, issue: (message: string, key: string) => 
     }
   }
   for (const name of config.curve_preferences) {
-    if (!Object.hasOwn(curves, name)) issue(`invalid curve type: "${name}" (expected one of X25519, P256, P384, P521)`, "curve_preferences");
+    if (!Object.hasOwn(curves, name))
+      issue(`invalid curve type: "${name}" (expected one of X25519, P256, P384, P521)`, "curve_preferences");
   }
   if (config.reload_interval < 0) issue("reload_interval must not be negative", "reload_interval");
 }
@@ -138,7 +146,10 @@ export const tlsClientSchema = z
     ...sharedFields,
     insecure: z.boolean().default(false).describe("gRPC: no TLS at all. HTTP exporters decide by the URL's scheme."),
     insecure_skip_verify: z.boolean().default(false).describe("Accept any certificate. For tests only."),
-    server_name_override: z.string().default("").describe("Name to expect in the server's certificate, and to ask for by SNI."),
+    server_name_override: z
+      .string()
+      .default("")
+      .describe("Name to expect in the server's certificate, and to ask for by SNI."),
   })
   .superRefine(check);
 

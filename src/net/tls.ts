@@ -62,7 +62,12 @@ export function loadClientTls(config: TlsClientConfig): ClientTlsOptions {
  * Keeps what `load` gave for `intervalMs` (0 = for ever). A later failure keeps the last good material and is logged
  * once until a reload succeeds again.
  */
-export function createTlsSource<T>(load: () => T, intervalMs: number, log: Logger, now: () => number = () => performance.now()): TlsSource<T> {
+export function createTlsSource<T>(
+  load: () => T,
+  intervalMs: number,
+  log: Logger,
+  now: () => number = () => performance.now(),
+): TlsSource<T> {
   let current: T | undefined;
   let loadedAtMs = 0;
   let failing = false;
@@ -75,7 +80,8 @@ export function createTlsSource<T>(load: () => T, intervalMs: number, log: Logge
         failing = false;
       } catch (error) {
         if (current === undefined) throw error;
-        if (!failing) log.warn("TLS files could not be read again; keeping the ones in use", { error: (error as Error).message });
+        if (!failing)
+          log.warn("TLS files could not be read again; keeping the ones in use", { error: (error as Error).message });
         failing = true;
       }
       return current;
@@ -104,7 +110,8 @@ export function watchServerTls(config: TlsServerConfig, log: Logger, apply: (opt
       last = print;
       failing = false;
     } catch (error) {
-      if (!failing) log.warn("TLS files could not be read again; keeping the ones in use", { error: (error as Error).message });
+      if (!failing)
+        log.warn("TLS files could not be read again; keeping the ones in use", { error: (error as Error).message });
       failing = true;
     }
   }, intervalMs);

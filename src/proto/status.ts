@@ -69,7 +69,9 @@ function decodeDuration(bytes: Buffer): number {
 /** google.rpc.Status as protobuf's JSON, with RetryInfo where a delay is given. */
 export function encodeStatusJson(status: RpcStatus): Buffer {
   const details =
-    status.retryDelayMs === undefined ? undefined : [{ "@type": retryInfoType, retryDelay: `${status.retryDelayMs / 1000}s` }];
+    status.retryDelayMs === undefined
+      ? undefined
+      : [{ "@type": retryInfoType, retryDelay: `${status.retryDelayMs / 1000}s` }];
   return Buffer.from(JSON.stringify({ code: status.code, message: status.message, details }));
 }
 
