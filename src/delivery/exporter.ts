@@ -1,15 +1,23 @@
-import type { Context } from "../component/context.js";
+import type { PipelineError } from "../component/errors.js";
 import type { Exporter, Settings } from "../component/factory.js";
 import type { Host } from "../component/host.js";
-import type { Profiles } from "../pdata/profiles.js";
-import type { Clock } from "./clock.js";
+import { mergeProfiles } from "../pdata/merge.js";
+import { splitProfiles } from "../pdata/split.js";
+import type { Join } from "./batch-sender.js";
+import { shuttingDown } from "./caller.js";
+import { type Clock, systemClock } from "./clock.js";
 import type { QueueConfig, RetryConfig } from "./config.js";
+import { createDirect } from "./direct.js";
+import { dropReason, rejectedOf } from "./drops.js";
+import { createExportMetrics } from "./export-metrics.js";
+import { createFailureLog } from "./failure-log.js";
+import { createQueued } from "./queued.js";
+import { createRetry } from "./retry.js";
+import type { Send } from "./send.js";
+import type { DeliveryStages } from "./stages.js";
+import { createAttempts } from "./timeout.js";
 
-/**
- * Sends one request. `ctx.signal` is aborted when the attempt's time is over and `ctx.deadlineMs` says when. Rejects
- * with a PipelineError: permanent, retryable (`retryAfterMs` where the backend named it) or partial.
- */
-export type Send = (profiles: Profiles, ctx: Context) => Promise<void>;
+export type { Send } from "./send.js";
 
 export interface ExporterOptions {
   readonly settings: Settings;
@@ -28,19 +36,71 @@ export interface ExporterOptions {
   readonly random?: () => number;
   /** How long shutdown may go on trying what is queued (default 10 s); the rest is dropped and counted. */
   readonly drainMs?: number;
+  /** For tests whose profiles are none of pdata's. */
+  readonly join?: Join;
 }
+
+const defaultDrainMs = 10_000;
+const pdataJoin: Join = { merge: mergeProfiles, split: splitProfiles };
 
 /** The stack that every exporter shares: queue -> batcher -> retry -> timeout -> send. */
 export function createExporter(options: ExporterOptions): Exporter {
+  const { settings, queue: config, clock = systemClock, random = Math.random } = options;
+  const metrics = createExportMetrics(settings, clock, options.freshness ?? true);
+  const failures = createFailureLog(settings.log, clock);
+  const attempts = createAttempts(options.send, options.timeoutMs, clock);
+  const retry = createRetry(attempts.send, { config: options.retry, clock, random, log: settings.log });
+  const send = metrics.observed(retry.send);
+
+  let stopping: Promise<void> | undefined;
+
+  function settled(samples: number, error: PipelineError | undefined, answered: boolean): void {
+    if (!error) return failures.succeeded();
+    const failed = error.kind === "partial" ? rejectedOf(error, samples) : samples;
+    const reason = dropReason(error, stopping ? "shutdown" : options.retry.enabled ? "retries_exhausted" : "retry_disabled");
+    // Shed data was never tried: it is lost, but no sending failed.
+    if (reason !== "queue_full_oldest") metrics.failed(failed);
+    if (answered) metrics.dropped(reason, failed);
+    failures.failed(failed, error, answered);
+  }
+
+  const stages: DeliveryStages = {
+    send,
+    settled,
+    refused: (samples) => metrics.enqueueFailed(samples),
+    onBatch: (_trigger, samples, bytes) => metrics.batch(samples, bytes),
+    clock,
+    join: options.join ?? pdataJoin,
+  };
+  const delivery = config.enabled ? createQueued(config, stages) : createDirect(stages);
+  if (delivery.queue) metrics.watch(delivery.queue);
+
+  async function stop(): Promise<void> {
+    failures.quiet();
+    retry.stop();
+    const drained = delivery.drain();
+    const timer = clock.setTimer(() => {
+      attempts.abort(shuttingDown());
+      delivery.abandon(shuttingDown());
+    }, options.drainMs ?? defaultDrainMs);
+    await drained;
+    clock.clearTimer(timer);
+    const lost = failures.lostWhileQuiet();
+    if (lost > 0) settings.log.error("Shutting down. Dropping data that the backend did not take.", { dropped_items: lost });
+    metrics.close();
+    await options.shutdown?.();
+  }
+
   return {
     mutates: false,
-    reserve: () => undefined,
+    consume: delivery.consume,
+    reserve: delivery.reserve,
     async start(host) {
       await options.start?.(host);
     },
-    async shutdown() {
-      await options.shutdown?.();
+    shutdown() {
+      stopping ??= stop();
+      return stopping;
     },
-    consume: (profiles, ctx) => options.send(profiles, ctx),
   };
 }

@@ -1,0 +1,39 @@
+import type { Context } from "../component/context.js";
+import type { PipelineError } from "../component/errors.js";
+import type { Profiles } from "../pdata/profiles.js";
+import type { Partition } from "./partition.js";
+import type { Done } from "./send.js";
+
+/** One sender's data in a batcher, from its arrival to its answer. */
+export interface Item {
+  readonly profiles: Profiles;
+  readonly ctx: Context;
+  readonly samples: number;
+  readonly bytes: number;
+  readonly addedMs: number;
+  /** When it must leave at the latest. */
+  readonly dueMs: number;
+  /** Cleared when the sender has been answered. */
+  done: Done | undefined;
+  /** Where it is pending. */
+  partition: Partition | undefined;
+  /** The batch that carries it. */
+  flight: Flight | undefined;
+  onGone: (() => void) | undefined;
+}
+
+/** A batch on its way; its signal is aborted when no sender waits for it any more. */
+export interface Flight {
+  waiting: number;
+  readonly controller: AbortController;
+}
+
+/** Tells the sender, once. */
+export function answer(item: Item, error: PipelineError | undefined): void {
+  const { done } = item;
+  if (!done) return;
+  item.done = undefined;
+  if (item.onGone) item.ctx.signal?.removeEventListener("abort", item.onGone);
+  item.ctx.reservation?.release();
+  done(error);
+}

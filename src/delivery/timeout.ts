@@ -1,0 +1,77 @@
+import { type Context, withContext } from "../component/context.js";
+import type { PipelineError } from "../component/errors.js";
+import type { Profiles } from "../pdata/profiles.js";
+import { callerGone, deadlineExceeded } from "./caller.js";
+import type { Clock } from "./clock.js";
+import type { Send } from "./send.js";
+
+export interface Attempts {
+  readonly send: Send;
+  /** Ends every attempt, under way or yet to come: each rejects at once with `error`, and its signal is aborted. */
+  abort(error: PipelineError): void;
+}
+
+/**
+ * Limits each attempt to `timeoutMs` (0 = no limit) and to the caller's own deadline. When time is over or the caller
+ * is gone, the attempt rejects at once, whether or not `send` heeds its signal, so that nothing waits for a backend
+ * that accepts and never answers.
+ */
+export function createAttempts(send: Send, timeoutMs: number, clock: Clock): Attempts {
+  const open = new Set<(error: PipelineError) => void>();
+  let ended: PipelineError | undefined;
+
+  function attempt(profiles: Profiles, ctx: Context): Promise<void> {
+    if (ended) return Promise.reject(ended);
+    if (ctx.signal?.aborted) return Promise.reject(callerGone());
+    return new Promise((resolve, reject) => {
+      const controller = new AbortController();
+      const ownDeadlineMs = timeoutMs > 0 ? clock.now() + timeoutMs : undefined;
+      const deadlineMs = earlier(ownDeadlineMs, ctx.deadlineMs);
+      const timer =
+        deadlineMs === undefined
+          ? undefined
+          : clock.setTimer(() => cut(deadlineExceeded()), Math.max(0, deadlineMs - clock.now()));
+      const onCallerGone = () => cut(callerGone());
+      ctx.signal?.addEventListener("abort", onCallerGone, { once: true });
+
+      const close = () => {
+        open.delete(cut);
+        if (timer !== undefined) clock.clearTimer(timer);
+        ctx.signal?.removeEventListener("abort", onCallerGone);
+      };
+      function cut(error: PipelineError): void {
+        close();
+        reject(error);
+        controller.abort(error);
+      }
+      open.add(cut);
+      callSend(send, profiles, withContext(ctx, { signal: controller.signal, deadlineMs })).then(
+        () => {
+          close();
+          resolve();
+        },
+        (error) => {
+          close();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  return {
+    send: attempt,
+    abort(error) {
+      ended = error;
+      for (const cut of [...open]) cut(error);
+    },
+  };
+}
+
+async function callSend(send: Send, profiles: Profiles, ctx: Context): Promise<void> {
+  await send(profiles, ctx);
+}
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined) return b;
+  return b === undefined ? a : Math.min(a, b);
+}
