@@ -2,7 +2,7 @@ import type { Dictionary } from "./dictionary.js";
 import { OutTable } from "./out-table.js";
 import { ATTRIBUTE, FUNCTION, LINK, LOCATION, MAPPING, STACK, STRING, TABLES } from "./tables.js";
 
-import { LEN, Reader, VARINT, Writer } from "./wire.js";
+import { LEN, Reader, VARINT, Writer } from "../proto/wire.js";
 
 /** The tables of a dictionary being built. */
 export class OutDictionary {

@@ -2,7 +2,7 @@ import { decodeAnyValue, encodeAnyValue } from "./any-value-codec.js";
 import { type AnyValue, emptyValue, type KeyValue } from "./any-value.js";
 import { indexTables, newTableIndex, type TableIndex } from "./scan-dictionary.js";
 import { ATTRIBUTE, FUNCTION, LINK, LOCATION, MAPPING, STACK, STRING, TABLES } from "./tables.js";
-import { LEN, Reader, VARINT, Writer } from "./wire.js";
+import { LEN, Reader, VARINT, Writer } from "../proto/wire.js";
 
 export interface DictLine {
   readonly functionIndex: number;
@@ -162,7 +162,7 @@ export class Dictionary {
     const reader = this.entry(LOCATION, index);
     let mappingIndex = 0;
     let address = 0n;
-    let attributeIndices = noIndices;
+    let attributeIndices: Int32Array = noIndices;
     const lines: DictLine[] = [];
     while (reader.next()) {
       if (reader.field === 1) mappingIndex = reader.int32();
@@ -196,7 +196,7 @@ export class Dictionary {
     let memoryLimit = 0n;
     let fileOffset = 0n;
     let filenameIndex = 0;
-    let attributeIndices = noIndices;
+    let attributeIndices: Int32Array = noIndices;
     while (reader.next()) {
       if (reader.field === 1) memoryStart = reader.uint64();
       else if (reader.field === 2) memoryLimit = reader.uint64();
@@ -210,8 +210,8 @@ export class Dictionary {
 
   link(index: number): DictLink {
     const reader = this.entry(LINK, index);
-    let traceId = noBytes;
-    let spanId = noBytes;
+    let traceId: Buffer = noBytes;
+    let spanId: Buffer = noBytes;
     while (reader.next()) {
       if (reader.field === 1) traceId = reader.bytes();
       else if (reader.field === 2) spanId = reader.bytes();

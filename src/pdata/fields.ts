@@ -1,4 +1,4 @@
-import { Reader, type Writer } from "./wire.js";
+import { Reader, type Writer } from "../proto/wire.js";
 
 /**
  * Copies the fields of a message to `writer`, all but those whose number is in `left` (a bit mask of 1 << number, for

@@ -1,8 +1,8 @@
-import type { Reader } from "./wire.js";
+import type { Reader } from "../proto/wire.js";
 
 /** Distinct lists of integers, numbered in order of arrival: attribute sets, stacks. */
 export class IntListTable {
-  private data = new Int32Array(256);
+  private data: Int32Array = new Int32Array(256);
   private used = 0;
   private starts: number[] = [];
   private hashes: number[] = [];

@@ -1,5 +1,5 @@
-import type { Layout } from "./shapes.js";
-import { FIXED64, LEN, Reader, VARINT, WireError } from "./wire.js";
+import type { Layout } from "../proto/shapes.js";
+import { FIXED64, LEN, Reader, VARINT, WireError } from "../proto/wire.js";
 
 /**
  * Which layout a request was written in. All versions share one package name, so only the wire types tell:

@@ -1,7 +1,8 @@
+import { isUtf8 } from "node:buffer";
 import { InvalidProfilesError } from "./invalid.js";
-import { commentField, type Field, type Layout, layouts, type Shape, shapes } from "./shapes.js";
+import { commentField, type Field, type Layout, layouts, type Shape, shapes } from "../proto/shapes.js";
 import { maxValueDepth } from "./tables.js";
-import { FIXED64, LEN, Reader, VARINT, WireError, Writer } from "./wire.js";
+import { FIXED64, LEN, Reader, VARINT, WireError, Writer } from "../proto/wire.js";
 
 /**
  * The slow path: rewrites a legal but odd request (fields in parts, unpacked scalars, references, an older layout) to
@@ -113,6 +114,7 @@ class Normalizer {
           this.element(reader, field, name, depth);
         } else {
           if (shape.oneof && member !== field) {
+            this.checkReplaced(gathered, name, depth);
             gathered.clear();
             member = field;
           }
@@ -122,6 +124,13 @@ class Normalizer {
     }
     for (const [field, pieces] of gathered) this.field(field, pieces, name, depth);
     this.raw(unknown);
+  }
+
+  /** A member that a later one replaces is not written, but it must be well-formed all the same. */
+  private checkReplaced(gathered: ReadonlyMap<Field, Parts>, name: string, depth: number): void {
+    const { pos } = this.out;
+    for (const [field, parts] of gathered) this.field(field, parts, name, depth);
+    this.out.pos = pos;
   }
 
   /** One element of a repeated message or string. */
@@ -224,6 +233,9 @@ function gather(reader: Reader, field: Field, message: string, gathered: Map<Fie
     start = reader.pos;
     reader.pos += length;
     if (packed) checkPacked(reader.buf, start, reader.pos, field.kind);
+    if (field.kind === "string" && !isUtf8(reader.buf.subarray(start, reader.pos))) {
+      throw new WireError(`${field.name} of ${message} is not valid UTF-8`);
+    }
   } else {
     start = reader.pos;
     reader.skip();

@@ -1,4 +1,7 @@
-import { LEN, Writer, writeVarint } from "./wire.js";
+import { STRING } from "./tables.js";
+import { LEN, Writer, writeVarint } from "../proto/wire.js";
+
+const stringTag = (STRING << 3) | LEN;
 
 /**
  * One table of a dictionary being built: entries interned by content. `add` takes the content bytes of an entry and
@@ -32,7 +35,9 @@ export class OutTable {
     }
     this.out.reset();
     this.count = 0;
-    this.add(this.out.buf, 0, 0);
+    // Index 0 means "not set": but for "", an entry that holds only zeros stays an entry of its own.
+    if (this.tag === stringTag) this.add(this.out.buf, 0, 0);
+    else this.append(this.out.buf, 0, 0, 0);
   }
 
   /** Index of the entry whose content is [start, end) of `source`. */
@@ -88,7 +93,7 @@ export class OutTable {
   private rehash(): void {
     const slots = new Int32Array(this.slots.length * 4);
     const mask = slots.length - 1;
-    for (let i = 0; i < this.count; i++) {
+    for (let i = this.tag === stringTag ? 0 : 1; i < this.count; i++) {
       let slot = this.hashes[i] & mask;
       while (slots[slot] !== 0) slot = (slot + 1) & mask;
       slots[slot] = i + 1;

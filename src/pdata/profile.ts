@@ -4,7 +4,7 @@ import { copyFieldsExcept } from "./fields.js";
 import { indices } from "./dictionary.js";
 import type { Batch, ValueType } from "./profiles.js";
 import { editSamples } from "./sample-edit.js";
-import { FIXED64, LEN, Reader, VARINT, Writer } from "./wire.js";
+import { FIXED64, LEN, Reader, VARINT, Writer } from "../proto/wire.js";
 
 const noBytes = Buffer.alloc(0);
 

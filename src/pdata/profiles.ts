@@ -8,8 +8,8 @@ import { normalizeRequest } from "./normalize.js";
 import { Profile } from "./profile.js";
 import { pruneProfiles } from "./rebuild.js";
 import { type ScanResult, scanFault, scanRequest } from "./scan.js";
-import type { Layout } from "./shapes.js";
-import { LEN, Reader, varintSize, Writer, writeVarint } from "./wire.js";
+import type { Layout } from "../proto/shapes.js";
+import { LEN, Reader, varintSize, Writer, writeVarint } from "../proto/wire.js";
 
 export { Profile } from "./profile.js";
 

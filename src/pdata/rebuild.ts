@@ -4,7 +4,7 @@ import type { Profile } from "./profile.js";
 import { Profiles } from "./profiles.js";
 import type { ScanResult } from "./scan.js";
 import { STACK, TABLES } from "./tables.js";
-import { Reader, VARINT, varintSize, Writer, writeVarint } from "./wire.js";
+import { Reader, VARINT, varintSize, Writer, writeVarint } from "../proto/wire.js";
 
 /** Part of a profile: the samples [from, to). */
 export interface Slice {

@@ -2,7 +2,7 @@ import { encodeAnyValue } from "./any-value-codec.js";
 import type { KeyValue } from "./any-value.js";
 import type { Dictionary } from "./dictionary.js";
 import { IntListTable } from "./int-list-table.js";
-import { LEN, Reader, VARINT, Writer } from "./wire.js";
+import { LEN, Reader, VARINT, Writer } from "../proto/wire.js";
 
 export interface EditedSamples {
   /** The profile's sample fields, tags included. */

@@ -12,7 +12,7 @@ import {
 } from "./scan-primitives.js";
 import { scanAnyValue, scanUnknown } from "./scan-values.js";
 import { ATTRIBUTE, FUNCTION, LINK, LOCATION, MAPPING, STACK, STRING, TABLES, tableNames } from "./tables.js";
-import { Reader } from "./wire.js";
+import { Reader } from "../proto/wire.js";
 
 /** Where the entries of the dictionary are: entry i of a table is [ranges[2i], ranges[2i+1]). Reused from scan to scan. */
 export interface TableIndex {
@@ -22,6 +22,14 @@ export interface TableIndex {
 
 export function newTableIndex(): TableIndex {
   return { counts: new Int32Array(8), ranges: Array.from({ length: 8 }, () => new Int32Array(512)) };
+}
+
+/** Most entries that a table may have. */
+const maxEntries = 2_097_152;
+
+/** Gives back the memory that an unusually large dictionary took. */
+export function shrink(index: TableIndex): void {
+  for (const table of TABLES) if (index.ranges[table].length > 1 << 17) index.ranges[table] = new Int32Array(512);
 }
 
 function grown(ranges: Int32Array): Int32Array {
@@ -45,6 +53,7 @@ export function indexTables(buf: Buffer, p: number, end: number, index: TableInd
     }
     p = openLength(buf, p, end);
     if (p < 0) return p;
+    if (counts[table] >= maxEntries) return fail(`more than ${maxEntries} entries in ${tableNames[table]}`, p);
     const at = 2 * counts[table]++;
     if (at >= ranges[table].length) ranges[table] = grown(ranges[table]);
     ranges[table][at] = p;
@@ -65,7 +74,7 @@ export function checkTables(buf: Buffer, index: TableIndex): number {
     }
     if (table === STRING) continue;
     const check = checks[table];
-    for (let i = 2; i < 2 * count; i += 2) {
+    for (let i = 0; i < 2 * count; i += 2) {
       if (check(buf, ranges[i], ranges[i + 1], index.counts) < 0) return -1;
     }
   }
@@ -231,6 +240,7 @@ function isZeroEntry(buf: Buffer, start: number, end: number, table: number): bo
     else if (reader.wireType === 0) {
       if (reader.skipVarintHigh() !== 0 || reader.low !== 0) return false;
     } else if (reader.wireType === 2) {
+      if (table === LOCATION && reader.field === 3) return false;
       const content = reader.bytes();
       for (let i = 0; i < content.length; i++) if (table !== LINK || content[i] !== 0) return false;
     } else return false;

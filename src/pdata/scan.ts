@@ -1,8 +1,8 @@
-import { checkTables, indexTables, newTableIndex } from "./scan-dictionary.js";
+import { checkTables, indexTables, newTableIndex, shrink } from "./scan-dictionary.js";
 import { checkString, fail, fault, openLength, readTag, span, tag } from "./scan-primitives.js";
 import { found, scanProfile } from "./scan-profile.js";
 import { scanResource, scanScope, scanUnknown } from "./scan-values.js";
-import { WireError } from "./wire.js";
+import { WireError } from "../proto/wire.js";
 
 /** What one walk over a request found: where its parts are and how many samples each resource has. */
 export interface ScanResult {
@@ -22,7 +22,11 @@ export interface ScanResult {
   newestNano: number;
 }
 
+/** Most resources, scopes and profiles that a request may have: each becomes an object. */
+const maxParts = 262_144;
+
 const tables = newTableIndex();
+let scopeCount = 0;
 let resourceSpans = new Int32Array(3 * 256);
 
 /**
@@ -58,7 +62,9 @@ function scan(buf: Buffer, strict: boolean): ScanResult | undefined {
     if (checkTables(buf, tables) < 0) return undefined;
   }
   result.counts.set(tables.counts);
+  shrink(tables);
   found.newestNano = 0;
+  scopeCount = 0;
   for (let i = 0; i < result.resourceCount; i++) {
     const before = result.sampleCount;
     const at = 3 * i;
@@ -67,6 +73,7 @@ function scan(buf: Buffer, strict: boolean): ScanResult | undefined {
   }
   result.newestNano = found.newestNano;
   result.resources = resourceSpans.slice(0, 3 * result.resourceCount);
+  if (resourceSpans.length > 1 << 16) resourceSpans = new Int32Array(3 * 256);
   return result;
 }
 
@@ -80,6 +87,7 @@ function findParts(buf: Buffer, result: ScanResult): number {
     if (tag.value === 0x0a) {
       p = openLength(buf, p, end);
       if (p < 0) return p;
+      if (result.resourceCount >= maxParts) return fail(`more than ${maxParts} resources`, p);
       const at = 3 * result.resourceCount++;
       if (at >= resourceSpans.length) {
         const larger = new Int32Array(resourceSpans.length * 2);
@@ -126,6 +134,7 @@ function scanResourceProfiles(buf: Buffer, p: number, end: number, result: ScanR
 
 function scanScopeProfiles(buf: Buffer, p: number, end: number, result: ScanResult, strict: boolean): number {
   let scopes = 0;
+  if (++scopeCount > maxParts) return fail(`more than ${maxParts} scopes`, p);
   while (p < end) {
     p = readTag(buf, p, end);
     if (p < 0) return p;
@@ -138,7 +147,7 @@ function scanScopeProfiles(buf: Buffer, p: number, end: number, result: ScanResu
       if (p < 0) return p;
       p = scanProfile(buf, p, span.end, result.counts, strict);
       result.sampleCount += found.samples;
-      result.profileCount++;
+      if (++result.profileCount > maxParts) return fail(`more than ${maxParts} profiles`, p);
     } else if (tag.value === 0x1a) p = checkString(buf, p, end, "schema_url");
     else p = scanUnknown(buf, p, end, 3, "ScopeProfiles");
     if (p < 0) return p;

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import protobuf from "protobufjs";
 
-/** Where the .proto files are: beside the sources, also for the compiled tree (dist*/src/proto). */
+/** Where the .proto files are: beside the sources, also for the compiled tree (src/proto below any dist folder). */
 function protoPath(file: string): string {
   const here = fileURLToPath(new URL(".", import.meta.url));
   const root = here.replace(/[/\\]dist[^/\\]*([/\\]src[/\\]proto[/\\])$/, "$1");
