@@ -21,6 +21,8 @@ async function loadFactories() {
   return { receivers, processors, exporters, connectors, extensions };
 }
 
+// A reader that went away (`flamepipe components | head`) is no fault of ours.
+process.stdout.on("error", () => {});
 const code = await runCli(process.argv.slice(2), {
   stdin: process.stdin,
   stdout: process.stdout,

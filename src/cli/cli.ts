@@ -104,7 +104,27 @@ function addSendCommand(program: Command, io: CliIo, exit: (code: number) => voi
     });
 }
 
-function addTryCommand(_program: Command, _io: CliIo, _exit: (code: number) => void): void {}
+function addTryCommand(program: Command, io: CliIo, exit: (code: number) => void): void {
+  const tryOut = program.command("try").description("show what rules do to data, without a pipeline");
+  tryOut
+    .command("relabel")
+    .description('relabel rules: with --rules, each step; otherwise answers lines of {"rules": [...], "input": {...}}')
+    .option("--rules <file>", "YAML file with a list of rules, or with the list under `rules`")
+    .option("--labels <k=v...>", "labels to start from")
+    .action(async (options: { rules?: string; labels?: string[] }) => {
+      const { runTryRelabel } = await import("./try-relabel.js");
+      exit(await runTryRelabel(options, io.stdin, io.stdout, io.stderr));
+    });
+  tryOut
+    .command("attributes")
+    .description('attribute actions: with --actions, each step; otherwise answers lines of {"actions": [...], "input": [...]}')
+    .option("--actions <file>", "YAML file with a list of actions, or with the list under `actions`")
+    .option("--input <file>", "JSON file with a list of KeyValue")
+    .action(async (options: { actions?: string; input?: string }) => {
+      const { runTryAttributes } = await import("./try-attributes.js");
+      exit(await runTryAttributes(options, io.stdin, io.stdout, io.stderr));
+    });
+}
 
 /** Options given before the command's name count too: `flamepipe --config x validate`. */
 function merged(options: ConfigOptions, command: Command): ConfigOptions {

@@ -1,19 +1,16 @@
+import type { Readable, Writable } from "node:stream";
 import type { Factories } from "../component/factory.js";
 import type { Stops } from "../service/run.js";
 
 /** What a command may use of the process; tests bring their own. */
 export interface CliIo {
-  readonly stdin: AsyncIterable<Buffer | string>;
-  readonly stdout: Output;
-  readonly stderr: Output;
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stops: Stops;
   readonly version: string;
   readonly loadFactories: () => Promise<Factories>;
-}
-
-export interface Output {
-  write(text: string): unknown;
 }
 
 /** Ends a command with exit code 1 and `Error: message` on stderr; anything else thrown is a fault and shows its stack. */
