@@ -143,9 +143,9 @@ function conformScalar(schema: z.ZodType, view: SchemaView, node: ScalarNode): u
 function conformNull(schema: z.ZodType, view: SchemaView, node: ScalarNode): unknown {
   if (view.acceptsNull) return null;
   if (view.leaves.some((leaf) => leaf.type === "object")) {
-    if (view.defaulted) return absent;
-    // An optional struct is switched on by its bare key, where it can stand on its defaults.
-    return !view.optional || schema.safeParse({}).success ? {} : absent;
+    if (view.bareIsAbsent) return absent;
+    // A bare key is the struct with its own defaults, which switches an optional one on, where it can stand on them.
+    return (!view.optional && !view.defaulted) || schema.safeParse({}).success ? {} : absent;
   }
   return node.expanded ? zeroValue(view) : absent;
 }

@@ -29,6 +29,8 @@ export interface SchemaView {
   readonly acceptsNull: boolean;
   readonly secret: boolean;
   readonly duration: boolean;
+  /** `.meta({ bare: "absent" })`: a bare key leaves this optional struct off. */
+  readonly bareIsAbsent: boolean;
 }
 
 export type Leaf =
@@ -45,7 +47,15 @@ const views = new WeakMap<z.ZodType, SchemaView>();
 export function viewSchema(schema: z.ZodType): SchemaView {
   let view = views.get(schema);
   if (!view) {
-    const draft = { leaves: [], optional: false, defaulted: false, acceptsNull: false, secret: false, duration: false };
+    const draft: Draft = {
+      leaves: [],
+      optional: false,
+      defaulted: false,
+      acceptsNull: false,
+      secret: false,
+      duration: false,
+      bareIsAbsent: false,
+    };
     collect(schema, draft);
     view = draft;
     views.set(schema, view);
@@ -60,6 +70,7 @@ interface Draft {
   acceptsNull: boolean;
   secret: boolean;
   duration: boolean;
+  bareIsAbsent: boolean;
 }
 
 function collect(schema: z.ZodType, draft: Draft): void {
@@ -67,6 +78,7 @@ function collect(schema: z.ZodType, draft: Draft): void {
   const meta = schema.meta?.();
   if (meta?.secret === true) draft.secret = true;
   if (meta?.duration === true) draft.duration = true;
+  if (meta?.bare === "absent") draft.bareIsAbsent = true;
   switch (def.type) {
     case "optional":
       draft.optional = true;

@@ -118,10 +118,7 @@ async function readText(
       return readFileText(location.data, access);
     case "http":
     case "https":
-      if (access.fetchText) return access.fetchText(`${location.scheme}:${location.data}`);
-      throw new SourceError(
-        `scheme "${location.scheme}" is not supported for uri "${labelOf(location)}" (turned off: download the file and give its path)`,
-      );
+      return fetchSource(location, access);
     default:
       throw new SourceError(unknownScheme(location));
   }
@@ -144,7 +141,7 @@ function splitEnv(location: Location): { name: string; fallback: string | undefi
 /** True where the variable is unset and the reference gives a default (which may be empty). */
 function isDefaulted(location: Location, access: SourceAccess): boolean {
   const { name, fallback } = splitEnv(location);
-  return fallback !== undefined && access.env[name] === undefined;
+  return fallback !== undefined && typeof access.env[name] !== "string";
 }
 
 function readEnv(
@@ -158,8 +155,8 @@ function readEnv(
   if (!envNamePattern.test(name)) {
     throw new SourceError(`environment variable "${name}" has invalid name: must match regex ${envNamePattern.source}`);
   }
-  const value = Object.hasOwn(access.env, name) ? access.env[name] : undefined;
-  if (value !== undefined) return value;
+  const value = access.env[name];
+  if (typeof value === "string") return value;
   if (fallback === undefined) {
     problems.warn(
       at,
@@ -168,6 +165,20 @@ function readEnv(
     );
   }
   return fallback;
+}
+
+async function fetchSource(location: Location, access: SourceAccess): Promise<string> {
+  const name = labelOf(location);
+  if (!access.fetchText) {
+    throw new SourceError(
+      `scheme "${location.scheme}" is not supported for uri "${name}" (turned off: download the file and give its path)`,
+    );
+  }
+  try {
+    return await access.fetchText(`${location.scheme}:${location.data}`);
+  } catch (caught) {
+    throw new SourceError(`unable to fetch ${name}: ${reasonOf(caught)}`);
+  }
 }
 
 async function readFileText(path: string, access: SourceAccess): Promise<string> {
