@@ -123,7 +123,9 @@ function hashedBytes(value: AnyValue): string | Buffer | undefined {
       bytes.writeBigInt64LE(value.value);
       return bytes;
     case "double":
-      bytes.writeDoubleLE(value.value);
+      // Go's NaN, the one that most NaNs on the wire are.
+      if (Number.isNaN(value.value)) bytes.writeBigUInt64LE(0x7ff8000000000001n);
+      else bytes.writeDoubleLE(value.value);
       return bytes;
     default:
       return undefined;

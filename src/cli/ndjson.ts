@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { Readable, Writable } from "node:stream";
 
 export const maxLineBytes = 16 * 1024 * 1024;
@@ -50,7 +49,16 @@ export async function answerLines(
   output.off("error", onError);
 }
 
+/** Resolves when there is room for more, or nobody left to read it. */
 async function write(output: Writable, text: string): Promise<void> {
   if (text === "" || output.write(text) || output.destroyed) return;
-  await Promise.race([once(output, "drain"), once(output, "close")]).catch(() => undefined);
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      output.off("drain", done);
+      output.off("close", done);
+      resolve();
+    };
+    output.on("drain", done);
+    output.on("close", done);
+  });
 }

@@ -64,25 +64,18 @@ export function cachedRegExpCount(): number {
 }
 
 function createRegExp(source: string): CompiledRegExp {
-  const { pattern, groupNames, fault } = rewritePattern(source);
-  if (fault !== undefined) {
-    // The part before the fault may be wrong as well, and Go reports the first.
-    compileEngine(source, pattern, true);
-    throw new RegExpSyntaxError(fault.message);
-  }
-  const engine = compileEngine(source, pattern, false);
-  return createCompiled(source, groupNames, engine);
-}
-
-function compileEngine(source: string, pattern: string, isPrefix: boolean): MatchEngine {
+  const { pattern, diagnosis, groupNames, fault } = rewritePattern(source);
+  if (fault !== undefined) throw new RegExpSyntaxError(firstFault(source, diagnosis, fault));
   let re: RE2JS;
   try {
     re = RE2JS.compile(pattern);
   } catch (caught) {
-    const message = errorText(caught, source);
-    if (isPrefix && message.includes("missing closing )")) return neverMatches;
-    throw new RegExpSyntaxError(message);
+    throw new RegExpSyntaxError(firstFault(source, diagnosis, faultText(caught, source)));
   }
+  return createCompiled(source, groupNames, createEngine(re));
+}
+
+function createEngine(re: RE2JS): MatchEngine {
   const groupCount = re.groupCount();
   return {
     test: (text) => re.test(text),
@@ -99,15 +92,26 @@ function compileEngine(source: string, pattern: string, isPrefix: boolean): Matc
   };
 }
 
-const neverMatches: MatchEngine = { test: () => false, match: () => undefined };
+/** Of several faults Go reports the first: `ours`, unless the engine stumbles over one before it. */
+function firstFault(source: string, diagnosis: string, ours: string): string {
+  try {
+    RE2JS.compile(diagnosis);
+  } catch (caught) {
+    const theirs = faultText(caught, source);
+    // What is missing is missed at the end; a bracket's rest is quoted better by us.
+    const last = /: missing closing [)\]]|: invalid character class range: `\\p\{\?/.test(theirs);
+    if (!last) return theirs;
+  }
+  return ours;
+}
 
-/** The engine names the rewritten pattern where Go names the whole one. */
-function errorText(caught: unknown, source: string): string {
+function faultText(caught: unknown, source: string): string {
   if (!(caught instanceof RE2JSSyntaxException)) {
     if (caught instanceof RE2JSException) return `error parsing regexp: ${caught.message}: \`${source}\``;
     throw caught;
   }
   const reason = caught.getDescription();
+  // These name the whole pattern, which the engine knows as it was rewritten.
   const whole = reason === "missing closing )" || reason === "unexpected )" || reason === "expression too large";
   return whole ? `error parsing regexp: ${reason}: \`${source}\`` : caught.message;
 }

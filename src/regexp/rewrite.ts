@@ -1,23 +1,18 @@
 import { unicodePropertyName } from "./unicode-names.js";
 
-/** Where and why a pattern is refused; `at` is the index in the pattern up to which it was fine. */
-export interface PatternFault {
-  readonly at: number;
-  readonly message: string;
-}
-
-/** A pattern in the engine's spelling. Groups carry no names any more: `groupNames[i]` is the name of group i or "". */
+/** A pattern in the engine's spelling. Groups carry names of our own: `groupNames[i]` is the name of group i or "". */
 export interface RewrittenPattern {
   readonly pattern: string;
+  /** As it was written, but for what only the engine refuses: it stumbles over the same first fault as Go. */
+  readonly diagnosis: string;
   readonly groupNames: readonly string[];
-  readonly fault: PatternFault | undefined;
+  /** Why the pattern is refused, in Go's words. */
+  readonly fault: string | undefined;
 }
 
 class Fault extends Error {
-  readonly at: number;
-  constructor(at: number, reason: string, text: string) {
+  constructor(reason: string, text: string) {
     super(`error parsing regexp: ${reason}: \`${text}\``);
-    this.at = at;
   }
 }
 
@@ -27,23 +22,22 @@ class Fault extends Error {
  */
 export function rewritePattern(source: string): RewrittenPattern {
   const rewriter = new Rewriter(source);
+  let fault: string | undefined;
   try {
     rewriter.run();
   } catch (caught) {
     if (!(caught instanceof Fault)) throw caught;
-    return {
-      pattern: rewriter.out,
-      groupNames: rewriter.groupNames,
-      fault: { at: caught.at, message: caught.message },
-    };
+    fault = caught.message;
   }
-  return { pattern: rewriter.out, groupNames: rewriter.groupNames, fault: undefined };
+  const diagnosis = rewriter.diagnosis + source.slice(rewriter.at);
+  return { pattern: rewriter.out, diagnosis, groupNames: rewriter.groupNames, fault };
 }
 
 class Rewriter {
   readonly source: string;
   readonly groupNames: string[] = [""];
   out = "";
+  diagnosis = "";
   at = 0;
 
   constructor(source: string) {
@@ -61,13 +55,15 @@ class Rewriter {
   }
 
   copy(length: number): void {
-    this.out += this.source.slice(this.at, this.at + length);
+    const text = this.source.slice(this.at, this.at + length);
+    this.out += text;
+    this.diagnosis += text;
     this.at += length;
   }
 
   escape(): void {
     const next = this.source[this.at + 1];
-    if (next === undefined) throw new Fault(this.at, "trailing backslash at end of expression", "");
+    if (next === undefined) throw new Fault("trailing backslash at end of expression", "");
     if (next === "Q") {
       const end = this.source.indexOf("\\E", this.at + 2);
       this.copy((end < 0 ? this.source.length : end + 2) - this.at);
@@ -88,11 +84,13 @@ class Rewriter {
       return;
     }
     const end = rest.indexOf(">");
-    if (end < 0) throw new Fault(this.at, "invalid named capture", rest);
+    if (end < 0) throw new Fault("invalid named capture", rest);
     const name = rest.slice(intro, end);
-    if (!/^[A-Za-z0-9_]+$/.test(name)) throw new Fault(this.at, "invalid named capture", rest.slice(0, end + 1));
+    if (!/^[A-Za-z0-9_]+$/.test(name)) throw new Fault("invalid named capture", rest.slice(0, end + 1));
     this.groupNames.push(name);
-    this.out += "(";
+    const unique = `(?P<g${this.groupNames.length}>`;
+    this.out += unique;
+    this.diagnosis += unique;
     this.at += end + 1;
   }
 
@@ -102,7 +100,7 @@ class Rewriter {
     // A bracket that comes first is a literal.
     let first = true;
     while (first || this.source[this.at] !== "]") {
-      if (this.at >= this.source.length) throw new Fault(start, "missing closing ]", this.source.slice(start));
+      if (this.at >= this.source.length) throw new Fault("missing closing ]", this.source.slice(start));
       first = false;
       const next = this.source[this.at + 1];
       if (this.source[this.at] === "[" && next === ":") this.posixClass();
@@ -121,7 +119,7 @@ class Rewriter {
     const start = this.at;
     const braced = this.source[start + 2] === "{";
     const end = braced ? this.source.indexOf("}", start) + 1 : start + 2 + codePointLength(this.source, start + 2);
-    if (end === 0) throw new Fault(start, "invalid character class range", this.source.slice(start));
+    if (end === 0) throw new Fault("invalid character class range", this.source.slice(start));
     const written = this.source.slice(start, end);
     let name = braced ? written.slice(3, -1) : written.slice(2);
     let negated = written[1] === "P";
@@ -130,8 +128,9 @@ class Rewriter {
       name = name.slice(1);
     }
     const known = unicodePropertyName(name);
-    if (known === undefined) throw new Fault(start, "invalid character class range", written);
     this.at = end;
+    this.diagnosis += known === undefined ? "\\p{?}" : `${written.slice(0, 2)}L`;
+    if (known === undefined) throw new Fault("invalid character class range", written);
     if (known !== "ASCII") this.out += `\\${negated ? "P" : "p"}{${known}}`;
     else if (inClass) this.out += negated ? "\\x{80}-\\x{10FFFF}" : "\\x00-\\x7F";
     else this.out += negated ? "[^\\x00-\\x7F]" : "[\\x00-\\x7F]";

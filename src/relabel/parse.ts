@@ -130,9 +130,7 @@ class RuleReader {
     if (value.kind === "scalar") {
       if (value.value === null) return 0n;
       if (typeof value.value === "bigint" && value.value >= 0n && value.value < 1n << 64n) return value.value;
-      if (typeof value.value === "number" && value.value >= 0 && value.value < 2 ** 64) {
-        return BigInt(Math.trunc(value.value));
-      }
+      if (typeof value.value === "number" && value.value <= 2 ** 64) return floatToUint64(value.value);
     }
     this.mismatch(value, "uint64");
     return 0n;
@@ -152,6 +150,14 @@ class RuleReader {
   fault(message: string): void {
     this.typeErrors.push(`rule ${this.#rule}: ${message}`);
   }
+}
+
+/** Go's conversion on amd64: the fraction is cut, and what doesn't fit wraps. */
+function floatToUint64(number: number): bigint {
+  const half = 2 ** 63;
+  if (number >= 2 * half) return 2n ** 63n;
+  const toInt64 = (part: number): bigint => (part >= -half && part < half ? BigInt(Math.trunc(part)) : -(2n ** 63n));
+  return BigInt.asUintN(64, number < half ? toInt64(number) : toInt64(number - half) + 2n ** 63n);
 }
 
 function isNull(value: RawValue): boolean {
