@@ -25,6 +25,7 @@ export function splitProfiles(batch: Profiles, limit: SplitLimit): Profiles[] {
   const tooLarge = limit.maxBytes > 0 && batch.byteSize > limit.maxBytes;
   if (!tooMany && !tooLarge) return [batch];
   const rows = new Rows(batch);
+  if (rows.total === 0) return [batch];
   const pieces: Profiles[] = [];
   const bytesPerRow = batch.byteSize / Math.max(rows.total, 1);
   let step = limit.maxSamples > 0 ? limit.maxSamples : rows.total;
