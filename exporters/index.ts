@@ -2,5 +2,6 @@ import type { ExporterFactory } from "../src/component/factory.js";
 import { debug } from "./debug/index.js";
 import { nop } from "./nop/index.js";
 import { otlpGrpc } from "./otlp_grpc/index.js";
+import { otlpHttp } from "./otlp_http/index.js";
 
-export const exporters: readonly ExporterFactory[] = [debug, nop, otlpGrpc];
+export const exporters: readonly ExporterFactory[] = [debug, nop, otlpGrpc, otlpHttp];
