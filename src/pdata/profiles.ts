@@ -111,9 +111,9 @@ export class Profiles {
 
   /** Bytes of the request: exact for what arrived, close to it after edits. */
   get byteSize(): number {
-    if (!this.views) return this.buf.length;
+    if (this.untouched) return this.buf.length;
     let sum = this.batch.dictionary.byteSize + 8;
-    for (const view of this.views) sum += view.byteSize + 4;
+    for (const view of this.ownResources()) sum += view.byteSize + 4;
     return sum;
   }
 
@@ -185,15 +185,23 @@ export class Profiles {
     const { dictionary } = this.batch;
     const dictionarySize = dictionary.byteSize;
     let size = 6;
-    for (const view of views) size += view.byteSize + 6;
+    const contents = views.map((view) => view.rewritten());
+    views.forEach((view, i) => {
+      size += (contents[i]?.length ?? view.byteSize) + 6;
+    });
     const unknown = this.unknownFields();
     for (const field of unknown) size += field.length;
     const out = Buffer.allocUnsafeSlow(size);
     let pos = 0;
-    for (const view of views) {
+    views.forEach((view, i) => {
       out[pos++] = 0x0a;
-      pos = view.writeTo(out, pos);
-    }
+      const content = contents[i];
+      if (!content) pos = view.writeTo(out, pos);
+      else {
+        pos = writeVarint(out, pos, content.length);
+        pos += content.copy(out, pos);
+      }
+    });
     for (const field of unknown) pos += field.copy(out, pos);
     if (dictionarySize === 0) return [out.subarray(0, pos)];
     out[pos++] = 0x12;
@@ -344,24 +352,26 @@ export class ResourceProfiles {
     copyFieldsExcept(writer, this.buf, this.start, this.end, (1 << 1) | (1 << 2));
   }
 
-  /** Bytes of the message as it stands, without its tag and length. */
+  /** Bytes of the message as it stands, without its tag and length; close to it where scopes or profiles were edited. */
   get byteSize(): number {
     if (!this.dirty) return this.end - this.start;
     if (!this.filtered && !this.scopesDirty) return this.splicedSize();
-    return this.rewrite().length;
+    let sum = this.resourceBytes().length + 64;
+    for (const scope of this.ownScopes()) sum += scope.byteSize + 4;
+    return sum;
+  }
+
+  /** The whole content where scopes or profiles were edited; undefined where `writeTo` can splice. */
+  rewritten(): Buffer | undefined {
+    return this.filtered || this.scopesDirty ? this.rewrite() : undefined;
   }
 
   /** Writes length and content at `pos`; returns the position behind. `byteSize` + 5 bytes are enough room. */
   writeTo(out: Buffer, pos: number): number {
     const { buf, start, end } = this;
-    if (!this.dirty) {
+    if (!this.newResource) {
       pos = writeVarint(out, pos, end - start);
       return pos + buf.copy(out, pos, start, end);
-    }
-    if (this.filtered || this.scopesDirty) {
-      const content = this.rewrite();
-      pos = writeVarint(out, pos, content.length);
-      return pos + content.copy(out, pos);
     }
     const { span, tagStart } = this.resourceField();
     const resource = this.newResource as Buffer;
@@ -507,6 +517,14 @@ export class ScopeProfiles {
     this.filtered = true;
     this.batch.needsPrune = true;
     return before - this.sampleCount;
+  }
+
+  /** About the bytes of the message as it stands. */
+  get byteSize(): number {
+    if (!this.views) return this.end - this.start;
+    let sum = 128;
+    for (const profile of this.views) sum += profile.end - profile.start + 4;
+    return sum;
   }
 
   get dirty(): boolean {
