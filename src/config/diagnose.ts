@@ -2,7 +2,7 @@ import { z } from "zod";
 import { deepestNode, type Node, type ScalarNode, typeName } from "./node.js";
 import type { PathPart, Position, ProblemList } from "./problem.js";
 import { resolvePlainScalar } from "./scalar.js";
-import { knownKeys, schemasAt, viewSchema } from "./schema-view.js";
+import { knownKeys, type SchemaView, schemasAt, viewSchema } from "./schema-view.js";
 import { advice } from "./suggest.js";
 
 /** Which part of the configuration is being validated, and how messages about it begin. */
@@ -142,7 +142,13 @@ function expectedName(expected: string): string {
 }
 
 function typeMessage(where: Where, names: readonly string[]): string {
-  // zod asks for a number first and for an integer after; the operator is told once which it is.
+  const isDuration = viewsAt(where).some((view) => view.duration);
+  if (isDuration && where.node) {
+    const example = originOf(where.node) || ' (write a number with a unit, such as "5s")';
+    const got = typeName(where.node);
+    return `${where.scope.decoding}'${where.scope.name(where.path)}' expected type 'time.Duration', got unconvertible type '${got}'${example}`;
+  }
+  // The library asks for a number first and for an integer after; the operator is told at once which it is.
   const wanted = integerWanted(where) ? names.map((name) => (name === "float64" ? "int" : name)) : names;
   const expected = wanted.map((name) => `'${name}'`).join(" or ");
   const name = where.scope.name(where.path);
@@ -152,10 +158,12 @@ function typeMessage(where: Where, names: readonly string[]): string {
   return `${where.scope.decoding}'${name}' expected type ${expected}, got unconvertible type '${got}'${hint}`;
 }
 
+function viewsAt(where: Where): SchemaView[] {
+  return schemasAt(where.schema, where.path).map(viewSchema);
+}
+
 function integerWanted(where: Where): boolean {
-  return schemasAt(where.schema, where.path).some((schema) =>
-    viewSchema(schema).leaves.some((leaf) => leaf.type === "number" && leaf.integer),
-  );
+  return viewsAt(where).some((view) => view.leaves.some((leaf) => leaf.type === "number" && leaf.integer));
 }
 
 function typeHint(expected: readonly string[], node: Node): string {
@@ -182,7 +190,7 @@ function choiceMessage(values: readonly unknown[], where: Where): string {
   const choices = values.map((value) => (typeof value === "string" ? `"${value}"` : String(value))).join(", ");
   const name = dotted(where.path.slice(-1));
   if (!node) return validation(where, `'${name}' is required: one of ${choices}`);
-  const secret = schemasAt(where.schema, where.path).some((schema) => viewSchema(schema).secret);
+  const secret = viewsAt(where).some((view) => view.secret);
   const text = node.kind === "scalar" && !secret ? (node.expanded?.text ?? String(node.value)) : undefined;
   const got = text === undefined ? "" : `, got "${text}"`;
   const near = text === undefined ? "" : advice(text, texts).replace(/ \(valid: .*/, "");

@@ -129,7 +129,8 @@ function resolve(root: MapNode, options: LoadOptions, problems: ProblemList): Re
   const extensions = readExtensions(part("extensions")?.value, components.declared, problems);
   const telemetry = readTelemetry(part("telemetry")?.value, part("telemetry")?.keyAt ?? serviceAt, problems);
   const pipelinesNode = part("pipelines")?.value;
-  if (isBare(pipelinesNode) && !options.gates?.has("service.AllowNoPipelines")) {
+  const serviceIsMap = isBare(serviceEntry?.value) || serviceEntry?.value.kind === "map";
+  if (serviceIsMap && isBare(pipelinesNode) && !options.gates?.has("service.AllowNoPipelines")) {
     const at = part("pipelines")?.keyAt ?? serviceAt;
     const message = "service::pipelines: service must have at least one pipeline (add profiles: {receivers: […], exporters: […]})";
     problems.error(at, ["service", "pipelines"], message);

@@ -190,8 +190,11 @@ class Reader {
   private readAlias(name: string, at: Position, path: readonly PathPart[]): Node {
     const target = this.anchors.get(name);
     if (target) return target;
-    if (this.anchors.has(name)) this.abort(at, path, `anchor &${name} contains itself`);
-    this.abort(at, path, `unknown anchor *${name} (define it with &${name} before this line)`);
+    const message = this.anchors.has(name)
+      ? `anchor &${name} contains itself`
+      : `unknown anchor *${name} (define it with &${name} before this line)`;
+    this.problems.error(at, path, message);
+    return scalarNode(null, at);
   }
 
   private scalarValue(source: Scalar, at: Position, path: readonly PathPart[]): ScalarValue {
@@ -229,10 +232,11 @@ class Reader {
         continue;
       }
       written.set(key.text, key.at);
-      const value = this.read(pair.value, [...path, key.text], depth + 1);
+      const parts = this.options.splitKeys ? splitKey(key.text) : [key.text];
+      const value = this.read(pair.value, [...path, ...parts], depth + parts.length);
       // A missing value has no place of its own.
       const node = isNull(value) && pair.value === null ? scalarNode(null, key.at) : value;
-      addEntry(entries, this.options.splitKeys ? splitKey(key.text) : [key.text], { keyAt: key.at, value: node });
+      if (this.acceptsKey(parts, key.at, path)) addEntry(entries, parts, { keyAt: key.at, value: node });
     }
     for (const merge of merges) this.applyMerge(entries, merge, path);
     return mapNode(entries, at);
@@ -252,11 +256,13 @@ class Reader {
     const scalar = source as Scalar;
     const text = key?.kind === "scalar" ? String(key.value) : (scalar.source ?? "");
     if (scalar.anchor) this.anchors.set(scalar.anchor, scalarNode(text, at));
-    if (text === "__proto__" && !this.options.allowProtoKey) {
-      this.problems.error(at, path, 'the key "__proto__" is not allowed');
-      return undefined;
-    }
     return { text, at, merge: text === "<<" && scalar.type === "PLAIN" };
+  }
+
+  private acceptsKey(parts: readonly string[], at: Position, path: readonly PathPart[]): boolean {
+    if (this.options.allowProtoKey || !parts.includes("__proto__")) return true;
+    this.problems.error(at, path, 'the key "__proto__" is not allowed');
+    return false;
   }
 
   /** `<<: *base` or a list of them: fills in keys that the map does not set itself; earlier ones win. */

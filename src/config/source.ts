@@ -67,7 +67,7 @@ export async function readSource(
 /** Names a source in positions without its data, except for what is no more than a name. */
 export function labelOf(location: Location): string {
   if (location.scheme === "file") return location.data;
-  if (location.scheme === "yaml") return "yaml:";
+  if (location.scheme === "yaml") return "yaml";
   if (location.scheme === "env") return `env:${location.data.split(":-", 1)[0]}`;
   return `${location.scheme}:${location.data.replace(/\/\/[^@/]*@/, "//").replace(/\?.*$/s, "")}`;
 }
