@@ -119,7 +119,8 @@ function board(items: Item[]): Flight {
 }
 
 /**
- * The context of a batch: only the partition's metadata; the latest of its senders' deadlines. The first reservation
+ * The context of a batch: of its senders only the partition's metadata and the latest of their deadlines, whether one
+ * sender shares it or many. The first reservation
  * travels on, so that the queue lets the batch in; the others give back their room right before, in the same tick.
  */
 function contextOf(items: Item[], metadata: Metadata, flight: Flight): Context {
@@ -135,7 +136,7 @@ function contextOf(items: Item[], metadata: Metadata, flight: Flight): Context {
     signal: flight.controller.signal,
     deadlineMs,
     metadata,
-    client: items.length === 1 ? first.ctx.client : undefined,
+    client: undefined,
     reservation: first.ctx.reservation,
     span: items.length === 1 ? first.ctx.span : undefined,
   };

@@ -248,7 +248,8 @@ class TimedBatcher implements Batcher {
   #forgetIdle(): boolean {
     const beforeMs = this.#clock.now() - idlePartitionMs;
     for (const partition of this.#partitions.values()) {
-      if (partition.items.length === 0 && partition.lastUsedMs <= beforeMs) return this.#partitions.delete(partition.key);
+      if (partition.items.length === 0 && partition.lastUsedMs <= beforeMs)
+        return this.#partitions.delete(partition.key);
     }
     return false;
   }

@@ -62,8 +62,7 @@ export function retryField(): z.ZodType<RetryConfig, Partial<Record<keyof RetryC
 
 function checkRetry(config: RetryConfig, ctx: z.RefinementCtx): void {
   if (!config.enabled) return;
-  const complain = (key: keyof RetryConfig, message: string) =>
-    ctx.addIssue({ code: "custom", path: [key], message });
+  const complain = (key: keyof RetryConfig, message: string) => ctx.addIssue({ code: "custom", path: [key], message });
   const atLeastZero = [
     "initial_interval",
     "randomization_factor",
@@ -97,7 +96,9 @@ const batchSchema = z
     sizer: z
       .enum(["requests", "items", "bytes"])
       .optional()
-      .describe("What `min_size` and `max_size` count: `items` or `bytes`; the queue's own `sizer` where that is set, else items."),
+      .describe(
+        "What `min_size` and `max_size` count: `items` or `bytes`; the queue's own `sizer` where that is set, else items.",
+      ),
     partition: z
       .strictObject({
         metadata_keys: z

@@ -9,6 +9,7 @@ export const dropReasons = [
   "retry_disabled",
   "partial",
   "too_large",
+  "too_old",
   "refused",
   "queue_full_oldest",
   "shutdown",

@@ -84,8 +84,15 @@ export function createExportMetrics(settings: Settings, clock: Clock, freshness:
     watch(queue) {
       const gauge = metrics.observedGauge;
       gauges.push(
-        gauge("otelcol_exporter_queue_size", "What the queue holds, in its sizer's unit.", ofProfiles, () => queue.size()),
-        gauge("otelcol_exporter_queue_capacity", "Room of the queue, in its sizer's unit.", ofProfiles, () => queue.capacity),
+        gauge("otelcol_exporter_queue_size", "What the queue holds, in its sizer's unit.", ofProfiles, () =>
+          queue.size(),
+        ),
+        gauge(
+          "otelcol_exporter_queue_capacity",
+          "Room of the queue, in its sizer's unit.",
+          ofProfiles,
+          () => queue.capacity,
+        ),
         gauge(
           "flamepipe_oldest_queued_item_seconds",
           "How long the oldest item has waited for its delivery.",

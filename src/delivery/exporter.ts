@@ -1,8 +1,6 @@
 import type { PipelineError } from "../component/errors.js";
 import type { Exporter, Settings } from "../component/factory.js";
 import type { Host } from "../component/host.js";
-import { mergeProfiles } from "../pdata/merge.js";
-import { splitProfiles } from "../pdata/split.js";
 import type { Join } from "./batch-sender.js";
 import { shuttingDown } from "./caller.js";
 import { type Clock, systemClock } from "./clock.js";
@@ -11,6 +9,7 @@ import { createDirect } from "./direct.js";
 import { dropReason, rejectedOf } from "./drops.js";
 import { createExportMetrics } from "./export-metrics.js";
 import { createFailureLog } from "./failure-log.js";
+import { pdataJoin } from "./pdata-join.js";
 import { createQueued } from "./queued.js";
 import { createRetry } from "./retry.js";
 import type { Send } from "./send.js";
@@ -41,7 +40,6 @@ export interface ExporterOptions {
 }
 
 const defaultDrainMs = 10_000;
-const pdataJoin: Join = { merge: mergeProfiles, split: splitProfiles };
 
 /** The stack that every exporter shares: queue -> batcher -> retry -> timeout -> send. */
 export function createExporter(options: ExporterOptions): Exporter {
@@ -55,9 +53,15 @@ export function createExporter(options: ExporterOptions): Exporter {
   let stopping: Promise<void> | undefined;
 
   function settled(samples: number, error: PipelineError | undefined, answered: boolean): void {
-    if (!error) return failures.succeeded();
+    if (!error) {
+      failures.succeeded();
+      return;
+    }
     const failed = error.kind === "partial" ? rejectedOf(error, samples) : samples;
-    const reason = dropReason(error, stopping ? "shutdown" : options.retry.enabled ? "retries_exhausted" : "retry_disabled");
+    const reason = dropReason(
+      error,
+      stopping ? "shutdown" : options.retry.enabled ? "retries_exhausted" : "retry_disabled",
+    );
     // Shed data was never tried: it is lost, but no sending failed.
     if (reason !== "queue_full_oldest") metrics.failed(failed);
     if (answered) metrics.dropped(reason, failed);
@@ -86,7 +90,8 @@ export function createExporter(options: ExporterOptions): Exporter {
     await drained;
     clock.clearTimer(timer);
     const lost = failures.lostWhileQuiet();
-    if (lost > 0) settings.log.error("Shutting down. Dropping data that the backend did not take.", { dropped_items: lost });
+    if (lost > 0)
+      settings.log.error("Shutting down. Dropping data that the backend did not take.", { dropped_items: lost });
     metrics.close();
     await options.shutdown?.();
   }

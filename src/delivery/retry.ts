@@ -49,7 +49,9 @@ export function createRetry(send: Send, options: RetryOptions): Retry {
       const delayMs = nextDelayMs(intervalMs, error);
       giveUpIfPointless(error, startedMs, clock.now() + delayMs, ctx);
       const fields = { error: error.message, interval: `${Math.round(delayMs)}ms` };
-      condition.raise((repeats) => log.info("Exporting failed. Will retry the request after interval.", { ...fields, repeats }));
+      condition.raise((repeats) =>
+        log.info("Exporting failed. Will retry the request after interval.", { ...fields, repeats }),
+      );
       await wait(delayMs, ctx.signal);
       if (stopped) throw restated("shutting down", error, "shutdown");
       if (ctx.signal?.aborted) throw callerGone();

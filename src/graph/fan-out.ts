@@ -41,12 +41,17 @@ export function createFanOut(consumers: readonly Consumer[]): Consumer {
     const room = invited ? reservation : reserveAll(profiles);
     if (!invited) reservation?.release();
     if (room === "full") throw retryable("a branch of the pipeline has no room", { reason: "queue_full" });
-    const batches = consumers.map((_, index) => (getsOriginal(index) ? profiles : profiles.copy()));
     try {
+      // All copies before the first hand-over: an editor may begin at once.
+      const batches = consumers.map((_, index) => (getsOriginal(index) ? profiles : profiles.copy()));
       const results = await Promise.allSettled(
-        consumers.map((consumer, i) => consumer.consume(batches[i], withContext(ctx, { reservation: room.branches[i] }))),
+        consumers.map(async (consumer, i) =>
+          consumer.consume(batches[i], withContext(ctx, { reservation: room.branches[i] })),
+        ),
       );
-      const errors = results.flatMap((result) => (result.status === "rejected" ? [toPipelineError(result.reason)] : []));
+      const errors = results.flatMap((result) =>
+        result.status === "rejected" ? [toPipelineError(result.reason)] : [],
+      );
       if (errors.length > 0) throw combined(errors);
     } finally {
       // A branch that dropped the data on its way has not spent its room.

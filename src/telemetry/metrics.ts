@@ -17,7 +17,7 @@ export interface Histogram {
 export interface Metrics {
   counter(name: string, help: string, labels?: Labels): Counter;
   gauge(name: string, help: string, labels?: Labels): Gauge;
-  /** A gauge read at scrape time; returns a function that takes it away. */
+  /** A gauge read at scrape time, the sum of those with equal labels; returns a function that takes it away. */
   observedGauge(name: string, help: string, labels: Labels, read: () => number): () => void;
   /** A counter whose total is read at scrape time (never falling); returns a function that takes it away. */
   observedCounter(name: string, help: string, labels: Labels, read: () => number): () => void;
@@ -54,7 +54,8 @@ export function createMetrics(): Metrics {
         labelNames: Object.keys(labels),
         registers: [registry],
         collect() {
-          for (const reader of readers) this.set(reader.labels, reader.read());
+          for (const reader of readers) this.set(reader.labels, 0);
+          for (const reader of readers) this.inc(reader.labels, reader.read());
         },
       });
       gauges.set(name, gauge);

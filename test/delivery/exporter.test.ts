@@ -1,10 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { background, withContext } from "../../src/component/context.js";
-import { Code, partial, permanent, PipelineError, retryable } from "../../src/component/errors.js";
+import { Code, type PipelineError, partial, permanent, retryable } from "../../src/component/errors.js";
 import { queueField, retryField } from "../../src/delivery/config.js";
 import { createExporter, type ExporterOptions, type Send } from "../../src/delivery/exporter.js";
-import { FakeClock, fakeJoin, fakeProfiles, type Gate, gate, namesOf, settle, testSettings, withDeadline } from "./support.js";
+import {
+  FakeClock,
+  fakeJoin,
+  fakeProfiles,
+  type Gate,
+  gate,
+  namesOf,
+  settle,
+  testSettings,
+  withDeadline,
+} from "./support.js";
 
 interface Rig {
   retry?: object;
@@ -363,10 +373,7 @@ test("each lost request is counted by why; the log says it once per change of st
   await exporter.consume(fakeProfiles("b", 2), background);
   await settle();
   assert.deepEqual(await counts(), { sent: 2, failed: 10, refused: 0, queued: 0, dropped: 10 });
-  assert.equal(
-    await settings.value('flamepipe_dropped_samples_total{component="otlp_grpc",reason="permanent"}'),
-    10,
-  );
+  assert.equal(await settings.value('flamepipe_dropped_samples_total{component="otlp_grpc",reason="permanent"}'), 10);
   assert.deepEqual(
     settings.lines.map(({ level, message, fields }) => [level, message, fields.dropped_items]),
     [

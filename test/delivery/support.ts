@@ -83,7 +83,11 @@ export function fakeProfiles(names: string | string[], samples = 1, bytes = 100 
     copies: 0,
     copy() {
       fake.copies++;
-      return fakeProfiles(list.map((name) => `${name}'`), samples, bytes);
+      return fakeProfiles(
+        list.map((name) => `${name}'`),
+        samples,
+        bytes,
+      );
     },
   };
   return fake as unknown as Profiles;
@@ -98,7 +102,11 @@ export const fakeJoin: Join = {
   merge(batches) {
     const names = batches.flatMap((batch) => (batch as unknown as FakeProfiles).names);
     const sum = (read: (p: Profiles) => number) => batches.reduce((total, batch) => total + read(batch), 0);
-    return fakeProfiles([...names], sum((p) => p.sampleCount), sum((p) => p.byteSize));
+    return fakeProfiles(
+      [...names],
+      sum((p) => p.sampleCount),
+      sum((p) => p.byteSize),
+    );
   },
   split(batch, { maxSamples, maxBytes }) {
     const perSample = batch.byteSize / batch.sampleCount;
@@ -121,9 +129,11 @@ export interface LogLine {
 }
 
 export function recordingLog(lines: LogLine[]): Logger {
-  const at = (level: string) => (message: string, fields: Fields = {}) => {
-    lines.push({ level, message, fields });
-  };
+  const at =
+    (level: string) =>
+    (message: string, fields: Fields = {}) => {
+      lines.push({ level, message, fields });
+    };
   const log: Logger = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error"), with: () => log };
   return log;
 }
