@@ -1,6 +1,6 @@
 import { decodeAnyValue, encodeAnyValue } from "./any-value-codec.js";
 import { type AnyValue, emptyValue, type KeyValue } from "./any-value.js";
-import { indexTables, newTableIndex, type TableIndex } from "./scan-dictionary.js";
+import { locateEntries } from "./scan-dictionary.js";
 import { ATTRIBUTE, FUNCTION, LINK, LOCATION, MAPPING, STACK, STRING, TABLES } from "./tables.js";
 import { LEN, Reader, VARINT, Writer } from "../proto/wire.js";
 
@@ -48,7 +48,7 @@ export class Dictionary {
   private readonly end: number;
   private readonly counts: Int32Array;
   /** Entries of `buf` by table, found on first need. */
-  private index: TableIndex | undefined;
+  private located: readonly Int32Array[] | undefined;
   private appended: Writer | undefined;
   /** [start, end) of the appended entries in `appended`, by table. */
   private appendedRanges: number[][] = [];
@@ -104,7 +104,7 @@ export class Dictionary {
   /** A dictionary that can be appended to on its own. */
   copy(): Dictionary {
     const copy = new Dictionary(this.buf, this.start, this.end, this.counts);
-    copy.index = this.index;
+    copy.located = this.located;
     if (this.appended) {
       copy.appended = new Writer(this.appended.pos + 64);
       copy.appended.raw(this.appended.buf, 0, this.appended.pos);
@@ -135,12 +135,8 @@ export class Dictionary {
 
   /** [start, end) pairs of a table's received entries. */
   private ranges(table: number): Int32Array {
-    if (!this.index) {
-      const index = newTableIndex();
-      indexTables(this.buf, this.start, this.end, index);
-      this.index = { counts: index.counts, ranges: index.ranges.map((r, t) => r.slice(0, 2 * index.counts[t])) };
-    }
-    return this.index.ranges[table];
+    this.located ??= locateEntries(this.buf, this.start, this.end, this.counts);
+    return this.located[table];
   }
 
   string(index: number): string {

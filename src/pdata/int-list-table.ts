@@ -2,11 +2,11 @@ import type { Reader } from "../proto/wire.js";
 
 /** Distinct lists of integers, numbered in order of arrival: attribute sets, stacks. */
 export class IntListTable {
-  private data: Int32Array = new Int32Array(256);
+  private data: Int32Array = new Int32Array(64);
   private used = 0;
   private starts: number[] = [];
   private hashes: number[] = [];
-  private slots = new Int32Array(64);
+  private slots = new Int32Array(16);
   private empty = -1;
 
   get length(): number {
@@ -66,7 +66,7 @@ export class IntListTable {
   }
 
   private rehash(): void {
-    const slots = new Int32Array(this.slots.length * 2);
+    const slots = new Int32Array(this.slots.length * 4);
     const mask = slots.length - 1;
     for (let i = 0; i < this.hashes.length; i++) {
       let slot = this.hashes[i] & mask;

@@ -2,6 +2,8 @@ import { encodeAnyValue } from "./any-value-codec.js";
 import type { KeyValue } from "./any-value.js";
 import type { Dictionary } from "./dictionary.js";
 import { IntListTable } from "./int-list-table.js";
+import { OutTable } from "./out-table.js";
+import { STACK } from "./tables.js";
 import { LEN, Reader, VARINT, Writer } from "../proto/wire.js";
 
 export interface EditedSamples {
@@ -44,7 +46,7 @@ export function editSamples(
   edit: (attributes: readonly KeyValue[]) => readonly KeyValue[] | null,
 ): EditedSamples | undefined {
   const sets = new SetEditor(dictionary, edit);
-  const stacks = new Canonical((index) => dictionary.stack(index));
+  const stacks = new StackIdentity(dictionary);
   const groups: Group[] = [];
   const byIdentity = new IntListTable();
   const identity = new Int32Array(4);
@@ -166,26 +168,30 @@ function sums(buf: Buffer, pieces: readonly number[]): bigint[] {
   return totals;
 }
 
-/** Gives entries with equal content the index of the first one seen. */
-class Canonical {
-  private readonly known = new Map<number, number>();
-  private readonly contents = new IntListTable();
-  private readonly first: number[] = [];
-  private readonly read: (index: number) => Int32Array;
+/** Gives stacks of equal content the index of the first one seen. */
+class StackIdentity {
+  private readonly dictionary: Dictionary;
+  private readonly contents = new OutTable(STACK);
+  /** Per stack of the dictionary, 1 + the index of its first equal; 0 = not seen. */
+  private readonly known: Int32Array;
+  private readonly first: number[] = [0];
 
-  constructor(read: (index: number) => Int32Array) {
-    this.read = read;
+  constructor(dictionary: Dictionary) {
+    this.dictionary = dictionary;
+    this.known = new Int32Array(Math.max(dictionary.stackCount, 1));
   }
 
   of(index: number): number {
-    let canonical = this.known.get(index);
-    if (canonical === undefined) {
-      const number = this.contents.addList(this.read(index));
-      if (number === this.first.length) this.first.push(index);
-      canonical = this.first[number];
-      this.known.set(index, canonical);
-    }
-    return canonical;
+    const known = this.known[index];
+    return known !== 0 ? known - 1 : this.find(index);
+  }
+
+  private find(index: number): number {
+    const entry = this.dictionary.entry(STACK, index);
+    const number = this.contents.add(entry.buf, entry.pos, entry.end);
+    if (number === this.first.length) this.first.push(index);
+    this.known[index] = this.first[number] + 1;
+    return this.first[number];
   }
 }
 
