@@ -8,7 +8,7 @@ export const expansionLimits = {
   /** References resolved one inside or after the other, for one value. */
   maxRounds: 1000,
   /** References resolved in a whole configuration. */
-  maxReferences: 20_000,
+  maxReferences: 10_000,
 };
 
 /**

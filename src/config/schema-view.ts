@@ -159,9 +159,10 @@ export function schemasAt(schema: z.ZodType, path: readonly PropertyKey[]): read
 export function childSchemas(schema: z.ZodType, part: PropertyKey): readonly z.ZodType[] {
   const found: z.ZodType[] = [];
   for (const leaf of viewSchema(schema).leaves) {
-    if (leaf.type === "object" && typeof part === "string" && Object.hasOwn(leaf.shape, part)) found.push(leaf.shape[part]);
-    else if (leaf.type === "record") found.push(leaf.value);
-    else if (leaf.type === "array" && leaf.element) found.push(leaf.element);
+    const isKey = typeof part === "string";
+    if (leaf.type === "object" && isKey && Object.hasOwn(leaf.shape, part)) found.push(leaf.shape[part]);
+    else if (leaf.type === "record" && isKey) found.push(leaf.value);
+    else if (leaf.type === "array" && !isKey && leaf.element) found.push(leaf.element);
   }
   return found;
 }
