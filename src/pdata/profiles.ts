@@ -292,7 +292,7 @@ export class ResourceProfiles {
 
   get schemaUrl(): string {
     const span = findMessage(this.buf, this.start, this.end, 3);
-    return this.buf.utf8Slice(span.start, span.end);
+    return span.start < 0 ? "" : this.buf.utf8Slice(span.start, span.end);
   }
 
   get sampleCount(): number {
@@ -464,7 +464,7 @@ export class ScopeProfiles {
 
   get schemaUrl(): string {
     const span = findMessage(this.buf, this.start, this.end, 3);
-    return this.buf.utf8Slice(span.start, span.end);
+    return span.start < 0 ? "" : this.buf.utf8Slice(span.start, span.end);
   }
 
   get attributes(): readonly KeyValue[] {
