@@ -24,6 +24,7 @@ interface Printer {
 export function createDebugExporter(settings: Settings, config: DebugConfig, options: DebugOptions = {}): Exporter {
   const clock = options.clock ?? systemClock;
   let printer: Printer | undefined;
+  let output: TextOutput | undefined;
   return createExporter({
     settings,
     timeoutMs: 0,
@@ -33,15 +34,17 @@ export function createDebugExporter(settings: Settings, config: DebugConfig, opt
     clock,
     async start() {
       const streams = await Promise.all(pathsOf(config).map(options.openStream ?? openTextStream));
-      printer = createPrinter(settings, config, clock, createTextOutput(streams, settings.log));
+      output = createTextOutput(streams, settings.log);
+      printer = createPrinter(settings, config, clock, output);
       printer.start();
     },
     async send(profiles) {
       printer?.print(profiles);
     },
-    shutdown() {
+    async shutdown() {
       printer?.stop();
       printer = undefined;
+      await output?.close();
     },
   });
 }

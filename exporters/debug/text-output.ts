@@ -9,11 +9,15 @@ export interface TextStream {
   write(text: string): unknown;
   readonly writableLength: number;
   on(event: "error", listener: (error: Error) => void): unknown;
+  /** Set on what belongs to the exporter (files): writes what is left and closes. */
+  readonly close?: () => Promise<void>;
 }
 
 export interface TextOutput {
   /** Writes, unless the reader is gone or too far behind. Pieces come as they are needed. */
   write(pieces: Iterable<string>): void;
+  /** Resolves when files hold everything that was written. */
+  close(): Promise<void>;
 }
 
 /** Output to every stream; a reader that went away (`flamepipe | head`) or stalls costs its output, never the pipeline. */
@@ -50,6 +54,9 @@ export function createTextOutput(streams: readonly TextStream[], log: Logger): T
         skipped = 0;
       }
     },
+    async close() {
+      await Promise.all([...open].map((stream) => stream.close?.()));
+    },
   };
 }
 
@@ -62,5 +69,13 @@ export async function openTextStream(path: string): Promise<TextStream> {
     stream.once("open", () => resolve());
     stream.once("error", (error) => reject(new Error(`cannot open output path: ${error.message}`)));
   });
-  return stream;
+  const close = () => new Promise<void>((resolve) => stream.end(resolve));
+  return {
+    write: (text) => stream.write(text),
+    get writableLength() {
+      return stream.writableLength;
+    },
+    on: (event, listener) => stream.on(event, listener),
+    close,
+  };
 }
