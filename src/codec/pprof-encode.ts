@@ -2,7 +2,7 @@ import type { KeyValue } from "../pdata/any-value.js";
 import type { Dictionary } from "../pdata/dictionary.js";
 import type { Profile, ValueType } from "../pdata/profiles.js";
 import { STACK } from "../pdata/tables.js";
-import { FrameTables } from "./pprof-frames.js";
+import { FrameTables, type NamedFrames } from "./pprof-frames.js";
 import { type LabelPolicy, LabelSets } from "./pprof-labels.js";
 import { SampleRows } from "./pprof-rows.js";
 import { StringTable } from "./pprof-strings.js";
@@ -13,6 +13,11 @@ import { PprofWriter, sizeOf32, sizeOf64 } from "./pprof-writer.js";
  *           time_nanos 9, duration_nanos 10, period_type 11, period 12, comment 13, default_sample_type 14, doc_url 15 }
  * Sample  { location_id 1 packed, value 2 packed, label 3 { key 1, str 2, num 3, num_unit 4 } }
  */
+
+export interface PprofOptions {
+  readonly labels: LabelPolicy;
+  readonly namedFrames: NamedFrames;
+}
 
 /** One sample type of the pprof, and the profile that its values come from. */
 export interface PprofColumn {
@@ -56,49 +61,40 @@ export interface Pprof {
  */
 export class PprofEncoder {
   private readonly dictionary: Dictionary;
-  private readonly policies = new Map<LabelPolicy, LabelSets>();
+  private readonly sets: LabelSets;
   private readonly strings: StringTable;
   private readonly frames: FrameTables;
   private readonly out = new PprofWriter(16 * 1024);
   private links: LinkTexts | undefined;
 
-  constructor(dictionary: Dictionary) {
+  constructor(dictionary: Dictionary, options: PprofOptions) {
     this.dictionary = dictionary;
+    this.sets = new LabelSets(dictionary, options.labels);
     this.strings = new StringTable(dictionary);
-    this.frames = new FrameTables(dictionary, this.strings);
+    this.frames = new FrameTables(dictionary, this.strings, options.namedFrames);
   }
 
   /**
    * One pprof, or several where one would pass a limit; none for profiles without samples. A single sample past
    * `maxBytes` makes a pprof of its own that is too large: the caller decides what becomes of it.
    */
-  encode(input: PprofInput, policy: LabelPolicy, limits: PprofLimits): Pprof[] {
-    const sets = this.labelSets(policy);
-    const rows = this.rowsOf(input, sets);
+  encode(input: PprofInput, limits: PprofLimits): Pprof[] {
+    const rows = this.rowsOf(input);
     const pieces: Pprof[] = [];
     const step = limits.maxSamples || Math.max(1, rows.length);
     for (let start = 0; start < rows.length; start += step) {
-      this.encodeRange(input, sets, rows, start, Math.min(start + step, rows.length), limits.maxBytes, pieces);
+      this.encodeRange(input, rows, start, Math.min(start + step, rows.length), limits.maxBytes, pieces);
     }
     return pieces;
   }
 
-  private labelSets(policy: LabelPolicy): LabelSets {
-    let sets = this.policies.get(policy);
-    if (!sets) {
-      sets = new LabelSets(this.dictionary, policy);
-      this.policies.set(policy, sets);
-    }
-    return sets;
-  }
-
-  private rowsOf(input: PprofInput, sets: LabelSets): SampleRows {
+  private rowsOf(input: PprofInput): SampleRows {
     this.links ??= new LinkTexts(this.dictionary);
     let expected = 0;
     for (const { profile } of input.columns) expected = Math.max(expected, profile.sampleCount);
     const rows = new SampleRows(input.columns.length, expected);
     input.columns.forEach(({ profile, scale }, column) => {
-      rows.add(profile.columns(), column, sets, (this.links as LinkTexts).canonical);
+      rows.add(profile.columns(), column, this.sets, (this.links as LinkTexts).canonical);
       rows.scale(column, scale);
     });
     return rows;
@@ -106,18 +102,17 @@ export class PprofEncoder {
 
   private encodeRange(
     input: PprofInput,
-    sets: LabelSets,
     rows: SampleRows,
     start: number,
     end: number,
     maxBytes: number,
     pieces: Pprof[],
   ): void {
-    const bytes = this.encodeRows(input, sets, rows, start, end);
+    const bytes = this.encodeRows(input, rows, start, end);
     if (maxBytes > 0 && bytes.length > maxBytes && end - start > 1) {
       const middle = (start + end) >>> 1;
-      this.encodeRange(input, sets, rows, start, middle, maxBytes, pieces);
-      this.encodeRange(input, sets, rows, middle, end, maxBytes, pieces);
+      this.encodeRange(input, rows, start, middle, maxBytes, pieces);
+      this.encodeRange(input, rows, middle, end, maxBytes, pieces);
       return;
     }
     let sampleCount = 0;
@@ -125,13 +120,13 @@ export class PprofEncoder {
     pieces.push({ bytes, sampleCount, rowCount: end - start });
   }
 
-  private encodeRows(input: PprofInput, sets: LabelSets, rows: SampleRows, start: number, end: number): Buffer {
+  private encodeRows(input: PprofInput, rows: SampleRows, start: number, end: number): Buffer {
     this.strings.reset();
     this.frames.reset();
     const out = this.out;
     out.pos = 0;
     for (const { type } of input.columns) this.writeValueType(out, 0x0a, type);
-    this.writeRows(out, sets, rows, start, end);
+    this.writeRows(out, rows, start, end);
     this.frames.write(out);
     out.field64(0x48, BigInt.asIntN(64, input.timeUnixNano));
     out.field64(0x50, BigInt.asIntN(64, input.durationNano));
@@ -167,8 +162,8 @@ export class PprofEncoder {
     }
   }
 
-  private writeRows(out: PprofWriter, sets: LabelSets, rows: SampleRows, start: number, end: number): void {
-    const labels = new LabelBytes(this.strings, sets, this.links as LinkTexts);
+  private writeRows(out: PprofWriter, rows: SampleRows, start: number, end: number): void {
+    const labels = new LabelBytes(this.strings, this.sets, this.links as LinkTexts);
     const { width, lo, hi } = rows;
     for (let row = start; row < end; row++) {
       const ids = this.locationIds(rows.stack[row]);

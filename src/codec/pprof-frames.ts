@@ -12,6 +12,12 @@ const lineTag = 0x22;
 
 const noFunctions: readonly number[] = [];
 
+/**
+ * Which frames without a function get one named by their address, `binary+0x1f` (`[v8js]` by frame type where there is no
+ * address): "none", all of them, or only those without an address, which some readers drop with their whole sample.
+ */
+export type NamedFrames = "none" | "without_address" | "all";
+
 interface MappingEntry {
   readonly body: Buffer;
   readonly filenameIndex: number;
@@ -57,10 +63,15 @@ export class FrameTables {
   private readonly functionStamps: Int32Array;
   private usedLocations: number[] = [];
   private usedFunctions: number[] = [];
+  private readonly named: NamedFrames;
+  // Functions made up for frames without one; their ids follow the dictionary's.
+  private readonly madeUp: string[] = [];
+  private readonly madeUpIds = new Map<string, number>();
 
-  constructor(dictionary: Dictionary, strings: StringTable) {
+  constructor(dictionary: Dictionary, strings: StringTable, named: NamedFrames) {
     this.dictionary = dictionary;
     this.strings = strings;
+    this.named = named;
     const locations = dictionary.locationCount;
     this.starts = new Int32Array(locations);
     this.ends = new Int32Array(locations);
@@ -69,7 +80,7 @@ export class FrameTables {
     this.locationStamps = new Int32Array(locations);
     this.functions = new Int32Array(dictionary.functionCount * 3);
     this.functionKnown = new Uint8Array(dictionary.functionCount);
-    this.functionStamps = new Int32Array(dictionary.functionCount);
+    this.functionStamps = new Int32Array(dictionary.functionCount + locations);
     this.foldedKnown = new Uint8Array(dictionary.attributeCount);
   }
 
@@ -127,6 +138,7 @@ export class FrameTables {
     const message = out.open(locationTag);
     out.field(0x08, index);
     let functions = noFunctions;
+    let hasAddress = false;
     while (reader.next()) {
       if (reader.field === 1) {
         this.mappingOf[index] = reader.int32();
@@ -134,6 +146,7 @@ export class FrameTables {
       } else if (reader.field === 2) {
         const start = reader.pos;
         reader.skip();
+        hasAddress ||= reader.buf[start] !== 0;
         out.ensure(1);
         out.byte(0x18);
         out.copy(reader.buf, start, reader.pos);
@@ -151,9 +164,32 @@ export class FrameTables {
         if (this.isFolded(reader.message())) out.field(0x28, 1);
       } else reader.skip();
     }
+    if (functions.length === 0 && (this.named === "all" || (this.named === "without_address" && !hasAddress))) {
+      functions = [this.makeUp(index)];
+      const line = out.open(lineTag);
+      out.field(0x08, functions[0]);
+      out.close(line);
+    }
     out.close(message);
     this.ends[index] = out.pos;
     this.functionsOf[index] = functions;
+  }
+
+  /** A function named by where the frame is. */
+  private makeUp(index: number): number {
+    const { mappingIndex, address, attributeIndices } = this.dictionary.location(index);
+    const file = this.dictionary.string(this.dictionary.mapping(mappingIndex).filenameIndex);
+    const binary = file.slice(file.lastIndexOf("/") + 1);
+    const name =
+      address === 0n && binary === ""
+        ? `[${textAttribute(this.attributes(attributeIndices), "profile.frame.type") || "unknown"}]`
+        : `${binary === "" ? "" : `${binary}+`}0x${address.toString(16)}`;
+    let id = this.madeUpIds.get(name);
+    if (id === undefined) {
+      id = this.dictionary.functionCount + this.madeUp.push(name) - 1;
+      this.madeUpIds.set(name, id);
+    }
+    return id;
   }
 
   /** The function of a Line message; notes whether it has a line number. */
@@ -198,6 +234,7 @@ export class FrameTables {
     if (this.hasLineNumber[location]) entry.lineNumbers = true;
     if (!entry.filenames) {
       for (const index of functions) {
+        if (index >= this.functionKnown.length) continue;
         this.decodeFunction(index);
         if (this.functions[index * 3 + 2] !== 0) entry.filenames = true;
       }
@@ -216,8 +253,14 @@ export class FrameTables {
   }
 
   private writeFunction(out: PprofWriter, index: number): void {
-    this.decodeFunction(index);
     const message = out.open(functionTag);
+    if (index >= this.functionKnown.length) {
+      out.field(0x08, index);
+      out.field(0x10, this.strings.ofText(this.madeUp[index - this.functionKnown.length]));
+      out.close(message);
+      return;
+    }
+    this.decodeFunction(index);
     out.field(0x08, index);
     out.field(0x10, this.strings.ofDictionary(this.functions[index * 3]));
     out.field(0x18, this.strings.ofDictionary(this.functions[index * 3 + 1]));
@@ -269,8 +312,12 @@ export class FrameTables {
 
 /** GNU's build id alone: symbol servers look nothing else up. */
 function buildIdOf(attributes: readonly KeyValue[]): string {
+  return textAttribute(attributes, "process.executable.build_id.gnu");
+}
+
+function textAttribute(attributes: readonly KeyValue[], wanted: string): string {
   for (const { key, value } of attributes) {
-    if (key === "process.executable.build_id.gnu" && value.type === "string") return value.value;
+    if (key === wanted && value.type === "string") return value.value;
   }
   return "";
 }

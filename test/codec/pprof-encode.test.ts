@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { PprofEncoder, type PprofInput } from "../../src/codec/pprof-encode.js";
+import type { NamedFrames } from "../../src/codec/pprof-frames.js";
 import type { LabelPolicy } from "../../src/codec/pprof-labels.js";
 import { type Profile, Profiles } from "../../src/pdata/profiles.js";
 import { decodeOtlp, decodePprof, encodeOtlp, otlpMeaning, pprofMeaning } from "../support/pprof-oracle.js";
@@ -31,10 +32,10 @@ function checkRequest(bytes: Buffer, policy: LabelPolicy, scale: bigint, what: s
   const batch = Profiles.parse(bytes);
   const request = decodeOtlp(bytes);
   const theirs = oracleProfiles(request);
-  const encoder = new PprofEncoder(batch.dictionary);
+  const encoder = new PprofEncoder(batch.dictionary, { labels: policy, namedFrames: "none" });
   let checked = 0;
   profilesOf(batch).forEach((profile, i) => {
-    const pieces = encoder.encode(inputOf([profile], scale), policy, unlimited);
+    const pieces = encoder.encode(inputOf([profile], scale), unlimited);
     const reading = { labels: () => policy.keys === "all", integers: policy.integers, scale };
     const expected = otlpMeaning(request, theirs[i], reading);
     if (expected.samples.size === 0) {
@@ -106,9 +107,10 @@ function line(index: number): object {
 const cpu = { type_strindex: 4, unit_strindex: 5 };
 const count = { type_strindex: 6, unit_strindex: 7 };
 
-function encodeOne(bytes: Buffer, policy: LabelPolicy, limits = unlimited, scale = 1n) {
+function encodeOne(bytes: Buffer, policy: LabelPolicy, limits = unlimited, scale = 1n, namedFrames: NamedFrames = "none") {
   const batch = Profiles.parse(bytes);
-  return new PprofEncoder(batch.dictionary).encode(inputOf(profilesOf(batch), scale), policy, limits);
+  const encoder = new PprofEncoder(batch.dictionary, { labels: policy, namedFrames });
+  return encoder.encode(inputOf(profilesOf(batch), scale), limits);
 }
 
 test("profiles of one capture become one pprof with a value per type, rows matched", () => {
@@ -261,4 +263,37 @@ test("what pprof alone has comes back from attributes", () => {
   assert.equal(text(decoded.keep_frames), "keep");
   assert.equal(text(decoded.default_sample_type), "samples");
   assert.equal(text(decoded.doc_url), "https://example.org");
+});
+
+test("frames without a function are named by their address, on demand", () => {
+  const tables = {
+    mapping_table: [{}, { filename_strindex: 12 }],
+    location_table: [
+      {},
+      { mapping_index: 1, address: 4097, attribute_indices: [1] },
+      { address: 31 },
+      { attribute_indices: [1] },
+      {},
+      line(1),
+    ],
+    attribute_table: [{}, { key_strindex: 13, value: { string_value: "v8js" } }],
+    string_table: [..."0123456789".split("").map((d) => (d === "0" ? "" : d)), "x", "y", "/usr/lib/libx.so", "profile.frame.type"],
+    stack_table: [{}, { location_indices: [1, 2, 3, 4, 5, 1] }],
+  };
+  const bytes = request([{ sample_type: count, samples: [{ stack_index: 1, values: [1] }] }], tables);
+  const names = (namedFrames: NamedFrames) => {
+    const [piece] = encodeOne(bytes, none, unlimited, 1n, namedFrames);
+    const decoded = decodePprof(piece.bytes);
+    pprofMeaning(piece.bytes);
+    const text = (index: string) => decoded.string_table[Number(index)];
+    // biome-ignore lint/suspicious/noExplicitAny: protobufjs objects
+    const byId = (list: any[], id: string) => list.find((entry) => entry.id === id);
+    return decoded.sample[0].location_id.map((id: string) => {
+      const [first] = byId(decoded.location, id).line;
+      return first ? text(byId(decoded.function, first.function_id).name) : "";
+    });
+  };
+  assert.deepEqual(names("none"), ["", "", "", "", "1", ""]);
+  assert.deepEqual(names("without_address"), ["", "", "[v8js]", "[unknown]", "1", ""]);
+  assert.deepEqual(names("all"), ["libx.so+0x1001", "0x1f", "[v8js]", "[unknown]", "1", "libx.so+0x1001"]);
 });

@@ -1,0 +1,153 @@
+import { type Capture, groupCaptures } from "../../src/codec/capture.js";
+import { type Pprof, PprofEncoder, type PprofLimits, type PprofOptions } from "../../src/codec/pprof-encode.js";
+import type { Profiles, ResourceProfiles, ScopeProfiles } from "../../src/pdata/profiles.js";
+import { Writer } from "../../src/proto/wire.js";
+import { collectLabels, fitLabels, type Label, maxLabels, type SeriesLabels } from "./labels.js";
+import { type PprofPlan, planCapture } from "./plan.js";
+
+/** Pyroscope's default limits of one profile. */
+const limits: PprofLimits = { maxSamples: 16_000, maxBytes: 4 * 1024 * 1024 };
+
+/** One profile of one series, not yet on the wire. */
+export interface SeriesProfile {
+  readonly labels: readonly Label[];
+  readonly pprof: Pprof;
+  /** When the profile began, as Pyroscope will see it. */
+  readonly timeUnixNano: bigint;
+  /** True if it is past Pyroscope's limit and can't be split further. */
+  readonly tooLarge: boolean;
+}
+
+export interface EncodeOptions {
+  /** Sample attributes that become labels; "*" = all. */
+  readonly sampleLabels: readonly string[];
+  /** False leaves frames without a function to Pyroscope's own symbolizer. */
+  readonly nameFrames: boolean;
+  readonly nowMs: () => number;
+  /** Told of each series whose labels had to be left out or cut. */
+  readonly onLabels: (labels: SeriesLabels) => void;
+}
+
+interface Unit {
+  readonly resource: ResourceProfiles;
+  readonly scope: ScopeProfiles;
+  readonly capture: Capture;
+}
+
+/**
+ * Turns a batch into profiles of series, a few at a time: what isn't asked for isn't encoded, so that a large batch
+ * neither stalls the process nor stands in memory twice.
+ */
+export class BatchEncoder {
+  private readonly units: Unit[] = [];
+  private readonly profiles: Profiles;
+  private readonly options: EncodeOptions;
+  private readonly otlp: PprofOptions;
+  private readonly encoders = new Map<PprofOptions, PprofEncoder>();
+  private next = 0;
+
+  constructor(profiles: Profiles, options: EncodeOptions) {
+    this.profiles = profiles;
+    this.options = options;
+    const keys = options.sampleLabels.includes("*") ? "all" : new Set(options.sampleLabels);
+    this.otlp = {
+      labels: { keys, integers: "text" },
+      namedFrames: options.nameFrames ? "all" : "without_address",
+    };
+    for (const resource of profiles.resources) {
+      for (const scope of resource.scopes) {
+        for (const capture of groupCaptures(scope.profiles)) this.units.push({ resource, scope, capture });
+      }
+    }
+  }
+
+  /** Captures not encoded yet. */
+  get remaining(): number {
+    return this.units.length - this.next;
+  }
+
+  /** Gives up what isn't encoded yet; returns its samples. */
+  skip(): number {
+    let samples = 0;
+    for (; this.next < this.units.length; this.next++) samples += samplesOf(this.units[this.next].capture);
+    return samples;
+  }
+
+  /** The next capture's profiles; possibly none. Samples that no profile accounts for are in `lost`, with the cause. */
+  take(): { profiles: SeriesProfile[]; lost: number; cause?: unknown } {
+    const unit = this.units[this.next++];
+    const profiles: SeriesProfile[] = [];
+    try {
+      const nowNano = BigInt(Math.round(this.options.nowMs())) * 1_000_000n;
+      for (const plan of planCapture(unit.capture, nowNano)) this.encode(unit, plan, profiles);
+      return { profiles, lost: 0 };
+    } catch (cause) {
+      return { profiles: [], lost: samplesOf(unit.capture), cause };
+    }
+  }
+
+  private encode({ resource, scope, capture }: Unit, plan: PprofPlan, into: SeriesProfile[]): void {
+    const how = capture.id === "" ? this.otlp : fromPprof;
+    const pieces = this.encoder(how).encode(plan.input, limits);
+    if (pieces.length === 0) return;
+    const profile = plan.input.columns[0].profile;
+    const candidates = collectLabels(resource.attributes, scope.attributes, profile.attributes);
+    candidates.set("__name__", plan.name);
+    if (plan.needsDeltaMark && !candidates.has("__delta__")) candidates.set("__delta__", "false");
+    const fitted = fitLabels(candidates, maxLabels - sampleLabelRoom(how));
+    if (fitted.dropped.length > 0 || fitted.cut.length > 0) this.options.onLabels(fitted);
+    for (const pprof of pieces) {
+      const tooLarge = pprof.bytes.length > limits.maxBytes;
+      into.push({ labels: fitted.labels, pprof, timeUnixNano: plan.input.timeUnixNano, tooLarge });
+    }
+  }
+
+  private encoder(how: PprofOptions): PprofEncoder {
+    let encoder = this.encoders.get(how);
+    if (!encoder) {
+      encoder = new PprofEncoder(this.profiles.dictionary, how);
+      this.encoders.set(how, encoder);
+    }
+    return encoder;
+  }
+}
+
+/** What came as pprof leaves as it was: with its sample labels, and with frames as they were. */
+const fromPprof: PprofOptions = { labels: { keys: "all", integers: "number" }, namedFrames: "none" };
+
+/** Sample labels become labels of series in Pyroscope and count towards its limit. */
+function sampleLabelRoom({ labels }: PprofOptions): number {
+  return labels.keys === "all" ? 0 : Math.min(labels.keys.size, maxLabels / 2);
+}
+
+function samplesOf(capture: Capture): number {
+  return capture.profiles.reduce((sum, profile) => sum + profile.sampleCount, 0);
+}
+
+/*
+ * PushRequest { series 1 { labels 1 { name 1, value 2 }, samples 2 { raw_profile 1 } } }
+ */
+
+/** A PushRequest with one profile of one series, as pieces; `rawProfile` is pprof, gzipped or not. */
+export function encodePush(labels: readonly Label[], rawProfile: Buffer): Buffer[] {
+  const pairs = new Writer(64 * labels.length + 16);
+  for (const [name, value] of labels) {
+    pairs.message(1, () => {
+      pairs.string(1, name);
+      pairs.string(2, value);
+    });
+  }
+  const sample = new Writer(16);
+  sample.tag(1, 2);
+  sample.varint(rawProfile.length);
+  const head = new Writer(pairs.pos + 32);
+  const series = new Writer(pairs.pos + 16);
+  series.raw(pairs.buf, 0, pairs.pos);
+  series.tag(2, 2);
+  series.varint(sample.pos + rawProfile.length);
+  series.raw(sample.buf, 0, sample.pos);
+  head.tag(1, 2);
+  head.varint(series.pos + rawProfile.length);
+  head.raw(series.buf, 0, series.pos);
+  return [head.finish(), rawProfile];
+}

@@ -1,0 +1,24 @@
+/** A number of permits; who finds none waits in line. */
+export interface Permits {
+  acquire(): Promise<void>;
+  release(): void;
+}
+
+export function createPermits(count: number): Permits {
+  let free = count;
+  const waiting: (() => void)[] = [];
+  return {
+    acquire() {
+      if (free > 0) {
+        free--;
+        return Promise.resolve();
+      }
+      return new Promise((resolve) => waiting.push(resolve));
+    },
+    release() {
+      const next = waiting.shift();
+      if (next) next();
+      else free++;
+    },
+  };
+}
