@@ -44,8 +44,12 @@ export interface ConvertAction {
 
 /** The configuration is refused; the message is the Collector's. */
 export class AttributeConfigError extends Error {
-  constructor(message: string) {
+  /** Of the action at fault, undefined if it isn't one. */
+  readonly index: number | undefined;
+
+  constructor(message: string, index?: number) {
     super(message);
     this.name = "AttributeConfigError";
+    this.index = index;
   }
 }

@@ -82,11 +82,14 @@ function readAction(raw: unknown, path: string, errors: string[]): ActionFields 
   return fields;
 }
 
+type Fault = (message: string) => AttributeConfigError;
+
 function checkAction(fields: ActionFields, index: number): AttributeAction {
   const action = fields.action.toLowerCase();
-  const fault = (message: string): AttributeConfigError =>
+  const fault: Fault = (message) =>
     new AttributeConfigError(
       `error with key ${quoteGo(fields.key)} (${index}-th action): error creating AttrProc${message}`,
+      index,
     );
   const unused = (text: string): AttributeConfigError => fault(`. Action "${action}" does not use ${text}`);
   checkKey(fields, action, index);
@@ -144,11 +147,12 @@ function checkKey(fields: ActionFields, action: string, index: number): void {
   if (fields.key !== "") return;
   const start = "error creating AttrProc due to missing required field";
   if (action !== "delete" && action !== "hash") {
-    throw new AttributeConfigError(`${start} "key" at the ${index}-th action`);
+    throw new AttributeConfigError(`${start} "key" at the ${index}-th action`, index);
   }
   if (fields.pattern === "") {
     throw new AttributeConfigError(
       `${start} (at least one of "key" and "pattern" have to be used) at the ${index}-th action`,
+      index,
     );
   }
 }
@@ -165,7 +169,7 @@ function putAction(fields: ActionFields, action: PutAction["action"]): PutAction
   };
 }
 
-function compilePattern(pattern: string, fault: (message: string) => AttributeConfigError): CompiledRegExp {
+function compilePattern(pattern: string, fault: Fault): CompiledRegExp {
   try {
     return compileRegExp(pattern);
   } catch (caught) {

@@ -34,16 +34,28 @@ export function applyRule(rule: RelabelRule, labels: LabelBuilder): boolean {
       return true;
     case "labelmap":
       for (const [name, value] of labels.snapshot()) {
-        if (rule.regex.test(name)) labels.set(rule.regex.replaceAll(name, rule.replacement), value);
+        const spelling = matchedSpelling(rule, labels, name);
+        if (spelling !== undefined) labels.set(rule.regex.replaceAll(spelling, rule.replacement), value);
       }
       return true;
     case "labeldrop":
-      for (const [name] of labels.snapshot()) if (rule.regex.test(name)) labels.delete(name);
+      for (const [name] of labels.snapshot()) {
+        if (matchedSpelling(rule, labels, name) !== undefined) labels.delete(name);
+      }
       return true;
     case "labelkeep":
-      for (const [name] of labels.snapshot()) if (!rule.regex.test(name)) labels.delete(name);
+      for (const [name] of labels.snapshot()) {
+        if (matchedSpelling(rule, labels, name) === undefined) labels.delete(name);
+      }
       return true;
   }
+}
+
+/** The spelling of a label's name that the rule's pattern matches. */
+function matchedSpelling(rule: RelabelRule, labels: LabelBuilder, name: string): string | undefined {
+  if (rule.regex.test(name)) return name;
+  const alias = labels.alias(name);
+  return alias !== undefined && rule.regex.test(alias) ? alias : undefined;
 }
 
 function sourceValue(rule: RelabelRule, labels: LabelBuilder): string {

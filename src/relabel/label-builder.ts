@@ -1,32 +1,76 @@
+/** How the labels of a set may be called. */
+export interface LabelNaming {
+  /** The one name under which this spelling is known. */
+  canonical(name: string): string;
+  /** Another spelling under which patterns of names know the label, or undefined. */
+  alias(name: string): string | undefined;
+}
+
+const plainNaming: LabelNaming = { canonical: (name) => name, alias: () => undefined };
+
+const noLabels: ReadonlyMap<string, string> = new Map();
+
+/** A label that differs from what the set began with; the value "" = it went. */
+export interface LabelChange {
+  readonly name: string;
+  /** The name as it was first written, before `canonical`. */
+  readonly written: string;
+  readonly value: string;
+}
+
+export interface LabelBuilderOptions {
+  readonly naming?: LabelNaming;
+  /** Labels of what the item stands in: rules read them where the item has none of that name, and see them nowhere else. */
+  readonly outer?: ReadonlyMap<string, string>;
+}
+
 /**
  * A label set under edit. A label with an empty value does not exist, before or after; a label whose name is empty can.
  * Behaves as Prometheus' labels.Builder, the order in which labels are visited included.
  */
 export class LabelBuilder {
   readonly #base: ReadonlyMap<string, string>;
+  readonly #outer: ReadonlyMap<string, string>;
+  readonly #naming: LabelNaming;
   readonly #added = new Map<string, string>();
   readonly #deleted = new Set<string>();
+  readonly #written = new Map<string, string>();
 
-  /** `base` is read, never written. */
-  constructor(base: ReadonlyMap<string, string>) {
+  /** `base` has canonical names; it is read, never written. */
+  constructor(base: ReadonlyMap<string, string>, { naming = plainNaming, outer = noLabels }: LabelBuilderOptions = {}) {
     this.#base = base;
+    this.#naming = naming;
+    this.#outer = outer;
   }
 
   /** The value, "" if there is no such label. */
   get(name: string): string {
-    const added = this.#added.get(name);
+    const canonical = this.#naming.canonical(name);
+    const added = this.#added.get(canonical);
     if (added !== undefined) return added;
-    return this.#deleted.has(name) ? "" : (this.#base.get(name) ?? "");
+    if (this.#deleted.has(canonical)) return "";
+    return this.#base.get(canonical) || (this.#outer.get(canonical) ?? "");
   }
 
   set(name: string, value: string): void {
-    if (value === "") this.delete(name);
-    else this.#added.set(name, value);
+    if (value === "") {
+      this.delete(name);
+      return;
+    }
+    const canonical = this.#naming.canonical(name);
+    if (canonical !== name && !this.#written.has(canonical)) this.#written.set(canonical, name);
+    this.#added.set(canonical, value);
   }
 
   delete(name: string): void {
-    this.#added.delete(name);
-    this.#deleted.add(name);
+    const canonical = this.#naming.canonical(name);
+    this.#added.delete(canonical);
+    this.#deleted.add(canonical);
+  }
+
+  /** Another spelling of a label's name that patterns may match. */
+  alias(name: string): string | undefined {
+    return this.#naming.alias(name);
   }
 
   /** The labels at this moment: those that stand as they were, in UTF-8 order of their names, then the written ones as written. */
@@ -40,14 +84,22 @@ export class LabelBuilder {
     return labels;
   }
 
-  /** True if a label was written or taken away since the beginning, be it to the same value. */
-  get touched(): boolean {
-    return this.#added.size > 0 || this.#deleted.size > 0;
-  }
-
   /** The label set as it is now; names in no particular order. */
   labels(): Map<string, string> {
     return new Map(this.snapshot());
+  }
+
+  /** What differs from the beginning: labels that went, then labels with another value, in the order of writing. */
+  changes(): LabelChange[] {
+    const changes: LabelChange[] = [];
+    for (const name of this.#deleted) {
+      if (!this.#added.has(name) && (this.#base.get(name) ?? "") !== "")
+        changes.push({ name, written: name, value: "" });
+    }
+    for (const [name, value] of this.#added) {
+      if (this.#base.get(name) !== value) changes.push({ name, written: this.#written.get(name) ?? name, value });
+    }
+    return changes;
   }
 }
 
