@@ -95,12 +95,9 @@ class TimedBatcher implements Batcher {
     }
     const nowMs = this.#clock.now();
     const item = this.#itemOf(profiles, ctx, done, nowMs);
-    const full =
-      partition.items.length > 0 &&
-      exceeds(partition.samples + item.samples, partition.bytes + item.bytes, this.#options.limit);
     partition.lastUsedMs = nowMs;
     partition.add(item);
-    if (full || this.#isLarge(partition)) this.#makeReady(partition);
+    if (this.#isReady(partition)) this.#makeReady(partition);
     else this.#setTimer(partition, item.dueMs);
   }
 
