@@ -11,7 +11,7 @@ import type {
 import { conform } from "./conform.js";
 import { componentScope, reportIssues, validate } from "./diagnose.js";
 import { parseId } from "./id.js";
-import { isNull, mapNode, type MapNode, type Node, typeName } from "./node.js";
+import { isNull, type MapNode, mapNode, type Node, typeName } from "./node.js";
 import type { Position, ProblemList } from "./problem.js";
 import { suggest } from "./suggest.js";
 
@@ -35,7 +35,13 @@ export interface ComponentSections {
 
 export type SectionName = keyof ComponentSections;
 
-export const sectionNames: readonly SectionName[] = ["receivers", "processors", "exporters", "connectors", "extensions"];
+export const sectionNames: readonly SectionName[] = [
+  "receivers",
+  "processors",
+  "exporters",
+  "connectors",
+  "extensions",
+];
 
 export interface ReadComponents {
   readonly sections: ComponentSections;

@@ -108,7 +108,8 @@ function fitOf(shape: Readonly<Record<string, z.ZodType>>, node: MapNode): numbe
     if (!Object.hasOwn(shape, key)) continue;
     score += 1;
     for (const leaf of viewSchema(shape[key]).leaves) {
-      if (leaf.type === "choice" && entry.value.kind === "scalar" && leaf.values.includes(entry.value.value)) score += 100;
+      if (leaf.type === "choice" && entry.value.kind === "scalar" && leaf.values.includes(entry.value.value))
+        score += 100;
     }
   }
   return score;
@@ -178,7 +179,8 @@ function has(view: SchemaView, type: Leaf["type"]): boolean {
 
 function wantsText(view: SchemaView): boolean {
   return view.leaves.some(
-    (leaf) => leaf.type === "string" || (leaf.type === "choice" && leaf.values.some((value) => typeof value === "string")),
+    (leaf) =>
+      leaf.type === "string" || (leaf.type === "choice" && leaf.values.some((value) => typeof value === "string")),
   );
 }
 

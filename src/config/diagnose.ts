@@ -28,7 +28,10 @@ export function sectionScope(...path: readonly string[]): Scope {
 }
 
 function dotted(path: readonly PropertyKey[]): string {
-  return path.map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`)).join("").replace(/^\./, "");
+  return path
+    .map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`))
+    .join("")
+    .replace(/^\./, "");
 }
 
 type Issue = z.core.$ZodIssue;
@@ -83,9 +86,13 @@ function describe(issue: Issue, where: Where): Finding[] {
     case "invalid_union":
       return describeUnion(issue, where);
     case "too_small":
-      return [{ message: validation(where, boundMessage(where, issue.inclusive ? "at least" : "more than", issue.minimum)) }];
+      return [
+        { message: validation(where, boundMessage(where, issue.inclusive ? "at least" : "more than", issue.minimum)) },
+      ];
     case "too_big":
-      return [{ message: validation(where, boundMessage(where, issue.inclusive ? "at most" : "less than", issue.maximum)) }];
+      return [
+        { message: validation(where, boundMessage(where, issue.inclusive ? "at most" : "less than", issue.maximum)) },
+      ];
     default:
       return [{ message: validation(where, issue.message) }];
   }
@@ -214,12 +221,17 @@ function describeUnion(issue: Extract<Issue, { code: "invalid_union" }>, where: 
     else if (!nearest || branch.length < nearest.length) nearest = branch;
   }
   if (!nearest) {
-    return types.length > 0 ? [{ message: typeMessage(where, [...new Set(types)]) }] : [{ message: validation(where, issue.message) }];
+    return types.length > 0
+      ? [{ message: typeMessage(where, [...new Set(types)]) }]
+      : [{ message: validation(where, issue.message) }];
   }
   return nearest.flatMap((each) => {
     const path = [...where.path, ...(each.path as PathPart[])];
     const found = deepestNode(where.root, path);
     const node = found.depth === path.length ? found.node : undefined;
-    return describe(each, { ...where, path, node }).map((finding) => ({ at: finding.at ?? found.at, message: finding.message }));
+    return describe(each, { ...where, path, node }).map((finding) => ({
+      at: finding.at ?? found.at,
+      message: finding.message,
+    }));
   });
 }

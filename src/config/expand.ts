@@ -1,7 +1,7 @@
 import { type Entry, listNode, mapNode, type Node, type ScalarNode, scalarNode } from "./node.js";
-import { yamlLimits } from "./parse-yaml.js";
 import type { PathPart, ProblemList } from "./problem.js";
 import { parseReference, type Retrieved, retrieve, type SourceAccess, SourceError } from "./source.js";
+import { yamlLimits } from "./yaml-syntax.js";
 
 /** Bounds on what references may grow to. */
 export const expansionLimits = {
@@ -58,7 +58,12 @@ class Expander {
     }
   }
 
-  private async expandText(written: string, node: ScalarNode, path: readonly PathPart[], before: number): Promise<Node> {
+  private async expandText(
+    written: string,
+    node: ScalarNode,
+    path: readonly PathPart[],
+    before: number,
+  ): Promise<Node> {
     let text = written;
     for (let rounds = before; ; rounds++) {
       const found = findReference(text);
@@ -83,7 +88,8 @@ class Expander {
     rounds: number,
   ): Promise<Node> {
     const expanded = await this.expand(retrieved.node, path, rounds);
-    const text = retrieved.text === undefined ? undefined : await this.expandInText(retrieved.text, expanded, path, rounds);
+    const text =
+      retrieved.text === undefined ? undefined : await this.expandInText(retrieved.text, expanded, path, rounds);
     const origin = { written, text };
     if (expanded.kind === "scalar") return scalarNode(expanded.value, expanded.at, origin);
     this.nodes += expanded.size;

@@ -43,7 +43,9 @@ function splitId(text: string): IdResult {
   if (type === "") return { error: `in "${text}" id: the part before / should not be empty` };
   if (name === "") return { error: `in "${text}" id: the part after / should not be empty` };
   if (name.length > maxNameLength || !namePattern.test(name)) {
-    return { error: `in "${text}" id: invalid character(s) in name "${name}" (no blanks, symbols or control characters)` };
+    return {
+      error: `in "${text}" id: invalid character(s) in name "${name}" (no blanks, symbols or control characters)`,
+    };
   }
   return { id: `${type}/${name}`, type, name };
 }

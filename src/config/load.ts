@@ -132,7 +132,8 @@ function resolve(root: MapNode, options: LoadOptions, problems: ProblemList): Re
   const serviceIsMap = isBare(serviceEntry?.value) || serviceEntry?.value.kind === "map";
   if (serviceIsMap && isBare(pipelinesNode) && !options.gates?.has("service.AllowNoPipelines")) {
     const at = part("pipelines")?.keyAt ?? serviceAt;
-    const message = "service::pipelines: service must have at least one pipeline (add profiles: {receivers: […], exporters: […]})";
+    const message =
+      "service::pipelines: service must have at least one pipeline (add profiles: {receivers: […], exporters: […]})";
     problems.error(at, ["service", "pipelines"], message);
   }
   checkComplete(components, start, problems);
@@ -168,7 +169,10 @@ function checkComplete(components: ReadComponents, at: Position, problems: Probl
     problems.error(at, ["exporters"], "no exporter configuration specified in config (add an exporters: section)");
   }
   for (const [id, position] of declared.connectors) {
-    for (const [section, kind] of [["exporters", "exporter"], ["receivers", "receiver"]] as const) {
+    for (const [section, kind] of [
+      ["exporters", "exporter"],
+      ["receivers", "receiver"],
+    ] as const) {
       if (!declared[section].has(id)) continue;
       const text = `connectors::${id}: ambiguous ID: Found both "${id}" ${kind} and "${id}" connector. Change one of the components' IDs to eliminate ambiguity (e.g. rename "${id}" connector to "${id}/connector")`;
       problems.error(position, ["connectors", id], text);

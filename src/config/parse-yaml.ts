@@ -1,30 +1,22 @@
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Pair, type Scalar } from "yaml";
 import {
-  type Document,
-  isAlias,
-  isMap,
-  isScalar,
-  isSeq,
-  Lexer,
-  LineCounter,
-  type Pair,
-  parseDocument,
-  type Scalar,
-} from "yaml";
-import { type Entry, isNull, listNode, type MapNode, mapNode, type Node, scalarNode, type ScalarValue } from "./node.js";
+  type Entry,
+  isNull,
+  listNode,
+  type MapNode,
+  mapNode,
+  type Node,
+  type ScalarValue,
+  scalarNode,
+} from "./node.js";
 import type { PathPart, Position, ProblemList } from "./problem.js";
 import { resolvePlainScalar } from "./scalar.js";
-
-/** Bounds on one YAML text; each is far above what a configuration needs. */
-export const yamlLimits = {
-  maxBytes: 1024 * 1024,
-  maxDepth: 100,
-  /** After aliases are written out. */
-  maxNodes: 200_000,
-  maxSyntaxErrors: 20,
-};
+import { parseSyntax, syntaxErrors, syntaxMessage, tooDeep, yamlLimits } from "./yaml-syntax.js";
 
 /** YAML in the scalar style of go-yaml: see resolvePlainScalar. */
-const coreTags = new Set(["str", "int", "float", "bool", "null", "map", "seq"].map((tag) => `tag:yaml.org,2002:${tag}`));
+const coreTags = new Set(
+  ["str", "int", "float", "bool", "null", "map", "seq"].map((tag) => `tag:yaml.org,2002:${tag}`),
+);
 
 export interface ParseOptions {
   /** Names the text in positions. */
@@ -43,8 +35,6 @@ export interface ParsedYaml {
 
 class Abort extends Error {}
 
-const tooDeep = `YAML is nested more than ${yamlLimits.maxDepth} levels deep`;
-
 /** Reads one YAML document, keeping positions. Bounded in size, depth and alias expansion. */
 export function parseYaml(text: string, options: ParseOptions, problems: ProblemList): ParsedYaml {
   const start: Position = { file: options.file, line: 1, column: 1 };
@@ -54,7 +44,7 @@ export function parseYaml(text: string, options: ParseOptions, problems: Problem
     return failed;
   }
   const lines = new LineCounter();
-  const document = isTooDeep(text) ? undefined : parseBounded(text, lines);
+  const document = parseSyntax(text, lines);
   if (!document) {
     problems.error(start, [], tooDeep);
     return failed;
@@ -74,60 +64,6 @@ export function parseYaml(text: string, options: ParseOptions, problems: Problem
   } catch (caught) {
     if (caught instanceof Abort) return failed;
     throw caught;
-  }
-}
-
-/** Counts open brackets before anything recurses over them. */
-function isTooDeep(text: string): boolean {
-  let depth = 0;
-  for (const token of new Lexer().lex(text)) {
-    if (token === "[" || token === "{") depth += 1;
-    else if (token === "]" || token === "}") depth -= 1;
-    if (depth > yamlLimits.maxDepth) return true;
-  }
-  return false;
-}
-
-/** undefined where the parser ran out of stack, which it throws or reports as a syntax error. */
-function parseBounded(text: string, lineCounter: LineCounter): Document.Parsed | undefined {
-  try {
-    const document = parseDocument(text, {
-      schema: "failsafe",
-      uniqueKeys: false,
-      prettyErrors: false,
-      lineCounter,
-      logLevel: "error",
-    });
-    return document.errors.some((error) => error.message.includes("call stack")) ? undefined : document;
-  } catch (caught) {
-    if (caught instanceof RangeError) return undefined;
-    throw caught;
-  }
-}
-
-/** After the first, a token out of place is most often a consequence of it. */
-function syntaxErrors(document: Document.Parsed): Document.Parsed["errors"] {
-  const own = document.errors.filter((error, index) => index === 0 || error.code !== "UNEXPECTED_TOKEN");
-  return own.slice(0, yamlLimits.maxSyntaxErrors);
-}
-
-/** The parser's words, without the piece of the text that some of them quote: it may be a secret. */
-function syntaxMessage(error: Document.Parsed["errors"][number], text: string): string {
-  switch (error.code) {
-    case "MULTIPLE_DOCS":
-      return "more than one document (remove the `---` line, or pass each as its own --config)";
-    case "TAB_AS_INDENT":
-      return `${error.message} (indent with spaces)`;
-    case "BLOCK_AS_IMPLICIT_KEY":
-    case "MULTILINE_IMPLICIT_KEY":
-      return `${error.message} (check the indentation)`;
-    case "UNEXPECTED_TOKEN": {
-      const message = error.message.replace(/:? "[^]*$/, "");
-      const isReference = text[error.pos[0]] === "{" && text[error.pos[0] - 1] === "$";
-      return isReference ? `${message} (inside { } and [ ], put \${…} in quotes)` : message;
-    }
-    default:
-      return error.message.replace(/: "[^]*$/, "");
   }
 }
 

@@ -29,7 +29,11 @@ export function readPipelines(
     const path = ["service", "pipelines", text];
     if ("error" in parsed) {
       const near = suggest(text.split("/", 1)[0], ["profiles"]);
-      problems.error(entry.keyAt, path, `service::pipelines: ${parsed.error}${near ? ` (did you mean "${near}"?)` : ""}`);
+      problems.error(
+        entry.keyAt,
+        path,
+        `service::pipelines: ${parsed.error}${near ? ` (did you mean "${near}"?)` : ""}`,
+      );
       continue;
     }
     if (parsed.type !== "profiles") {
@@ -142,7 +146,11 @@ function readIds(node: Node, path: readonly PathPart[], problems: ProblemList): 
       }
     }
   } else {
-    problems.error(node.at, path, `'${name}' expected type 'list', got unconvertible type '${typeName(node)}' (write it as [a, b])`);
+    problems.error(
+      node.at,
+      path,
+      `'${name}' expected type 'list', got unconvertible type '${typeName(node)}' (write it as [a, b])`,
+    );
   }
   return out;
 }

@@ -61,10 +61,7 @@ export function sortProblems(problems: readonly Problem[], files: readonly strin
   const rankOf = (problem: Problem) => rank.get(problem.file) ?? files.length;
   const seen = new Set<string>();
   return [...problems]
-    .sort(
-      (a, b) =>
-        rankOf(a) - rankOf(b) || compareText(a.file, b.file) || a.line - b.line || a.column - b.column,
-    )
+    .sort((a, b) => rankOf(a) - rankOf(b) || compareText(a.file, b.file) || a.line - b.line || a.column - b.column)
     .filter((problem) => {
       const text = formatProblem(problem);
       if (seen.has(text)) return false;

@@ -18,7 +18,9 @@ interface Def {
   readonly entries?: Readonly<Record<string, string | number>>;
   readonly values?: readonly unknown[];
   readonly format?: string;
-  readonly checks?: readonly { readonly _zod: { readonly def: { readonly check: string; readonly format?: string } } }[];
+  readonly checks?: readonly {
+    readonly _zod: { readonly def: { readonly check: string; readonly format?: string } };
+  }[];
 }
 
 /** What a component's schema accepts at one place, with the wrappers (optional, default, union, pipe) taken off. */

@@ -1,6 +1,7 @@
 import { isNull, listNode, mapNode, type Node, scalarNode } from "./node.js";
-import { parseYaml, yamlLimits } from "./parse-yaml.js";
+import { parseYaml } from "./parse-yaml.js";
 import { createProblemList, type PathPart, type Position, type ProblemList } from "./problem.js";
+import { yamlLimits } from "./yaml-syntax.js";
 
 /** What the process around it lends to configuration loading. */
 export interface SourceAccess {
@@ -59,7 +60,9 @@ export async function readSource(
   const node = parseYaml(text ?? "", { file, splitKeys: true }, problems).node;
   if (!node || isNull(node)) return node && mapNode(new Map(), at);
   if (node.kind !== "map") {
-    throw new SourceError("retrieved value cannot be used as a Conf (a configuration is a map: receivers, exporters, service …)");
+    throw new SourceError(
+      "retrieved value cannot be used as a Conf (a configuration is a map: receivers, exporters, service …)",
+    );
   }
   return node;
 }
@@ -210,7 +213,13 @@ function reasonOf(caught: unknown): string {
 /** The same tree, every part of it placed at `at`. */
 function moveTo(node: Node, at: Position): Node {
   if (node.kind === "scalar") return scalarNode(node.value, at);
-  if (node.kind === "list") return listNode(node.items.map((item) => moveTo(item, at)), at);
-  const entries = [...node.entries].map(([key, entry]) => [key, { keyAt: at, value: moveTo(entry.value, at) }] as const);
+  if (node.kind === "list")
+    return listNode(
+      node.items.map((item) => moveTo(item, at)),
+      at,
+    );
+  const entries = [...node.entries].map(
+    ([key, entry]) => [key, { keyAt: at, value: moveTo(entry.value, at) }] as const,
+  );
   return mapNode(new Map(entries), at);
 }

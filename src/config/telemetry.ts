@@ -72,7 +72,11 @@ function readMetrics(
   if (input.readers === undefined) return { ...off, enabled: true };
   if (input.readers.length === 0) {
     const message = "collector telemetry metrics reader should exist when metric level is not none";
-    problems.error(node ? deepestNode(node, path).at : keyAt, [...scope.path, ...path], `service::telemetry: ${message}`);
+    problems.error(
+      node ? deepestNode(node, path).at : keyAt,
+      [...scope.path, ...path],
+      `service::telemetry: ${message}`,
+    );
   }
   const served = input.readers.map((each) => each.pull?.exporter.prometheus).filter((each) => each !== undefined);
   if (input.readers.some((each) => each.periodic !== undefined)) {

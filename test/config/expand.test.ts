@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${…} is what the configuration language is about.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { z } from "zod";
@@ -106,12 +107,15 @@ describe("a value that is one reference", () => {
   });
 
   it("has a default where the variable is unset, not where it is empty", async () => {
-    assert.deepEqual(await plain('a: ${env:U:-5}\nb: "${env:E:-5}"\nc: ${env:U:-}\nd: ${env:U:-a:-b}', { env: { E: "" } }), {
-      a: 5n,
-      b: null,
-      c: "",
-      d: "a:-b",
-    });
+    assert.deepEqual(
+      await plain('a: ${env:U:-5}\nb: "${env:E:-5}"\nc: ${env:U:-}\nd: ${env:U:-a:-b}', { env: { E: "" } }),
+      {
+        a: 5n,
+        b: null,
+        c: "",
+        d: "a:-b",
+      },
+    );
   });
 
   it("may be YAML of its own, or a file", async () => {
@@ -127,7 +131,9 @@ describe("a value that is one reference", () => {
 
   it("is expanded again", async () => {
     const env = { A: "${env:B}", B: "${file:f.yaml}", C: "deep" };
-    assert.deepEqual(await plain("a: ${env:A}", { env, files: { "f.yaml": "k: ['${env:C}']" } }), { a: { k: ["deep"] } });
+    assert.deepEqual(await plain("a: ${env:A}", { env, files: { "f.yaml": "k: ['${env:C}']" } }), {
+      a: { k: ["deep"] },
+    });
     assert.deepEqual(await typed("text: ${env:A}", { env, files: { "f.yaml": "[x, '${env:C}']" } }), {
       text: "[x, 'deep']",
     });
@@ -137,12 +143,15 @@ describe("a value that is one reference", () => {
 describe("a reference inside a text", () => {
   it("is replaced by its text", async () => {
     const env = { HOST: "h", PORT: "0123", LIST: "[a, b]", NONE: "" };
-    assert.deepEqual(await plain('a: "${env:HOST}:${PORT}"\nb: x${env:LIST}y\nc: "<${env:NONE}>"\nd: ["-${HOST}"]', { env }), {
-      a: "h:0123",
-      b: "x[a, b]y",
-      c: "<>",
-      d: ["-h"],
-    });
+    assert.deepEqual(
+      await plain('a: "${env:HOST}:${PORT}"\nb: x${env:LIST}y\nc: "<${env:NONE}>"\nd: ["-${HOST}"]', { env }),
+      {
+        a: "h:0123",
+        b: "x[a, b]y",
+        c: "<>",
+        d: ["-h"],
+      },
+    );
   });
 
   it("gives text, even if it looks like a number", async () => {
@@ -151,16 +160,20 @@ describe("a reference inside a text", () => {
 
   it("may name another, the innermost first", async () => {
     const env = { WHICH: "B", NAME_B: "found", D: "dflt" };
-    assert.deepEqual(await plain("a: ${env:NAME_${env:WHICH}}\nb: ${env:U:-${env:D}}\nc: x${env:U:-${env:D}-y}", { env }), {
-      a: "found",
-      b: "dflt",
-      c: "xdflt-y",
-    });
+    assert.deepEqual(
+      await plain("a: ${env:NAME_${env:WHICH}}\nb: ${env:U:-${env:D}}\nc: x${env:U:-${env:D}-y}", { env }),
+      {
+        a: "found",
+        b: "dflt",
+        c: "xdflt-y",
+      },
+    );
   });
 
   it("is left alone after an odd run of $", async () => {
     const env = { A: "v", B: "w" };
-    const yaml = "a: $${env:A}\nb: $$${env:A}\nc: $$$${env:A}\nd: $$\ne: $A\nf: $${env:A} ${env:B}\ng: a$$b$$$$c\nh: $1";
+    const yaml =
+      "a: $${env:A}\nb: $$${env:A}\nc: $$$${env:A}\nd: $$\ne: $A\nf: $${env:A} ${env:B}\ng: a$$b$$$$c\nh: $1";
     assert.deepEqual(await plain(yaml, { env }), {
       a: "${env:A}",
       b: "$v",
@@ -184,10 +197,16 @@ describe("a reference inside a text", () => {
 
 describe("a reference that fails", () => {
   const cases: readonly (readonly [yaml: string, message: string])[] = [
-    ["a:\n  b: x${nosuch:y}", 'c.yaml:2:6: scheme "nosuch" is not supported for uri "nosuch:y" (valid schemes: env, file, yaml)'],
+    [
+      "a:\n  b: x${nosuch:y}",
+      'c.yaml:2:6: scheme "nosuch" is not supported for uri "nosuch:y" (valid schemes: env, file, yaml)',
+    ],
     ["a: ${V:-x}", 'c.yaml:1:4: invalid uri: "V:-x"'],
     ["a: ${VAR:-x}", 'c.yaml:1:4: scheme "VAR" is not supported for uri "VAR:-x" (for a default write ${env:VAR:-x})'],
-    ["a: ${env:a b}", 'c.yaml:1:4: environment variable "a b" has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$'],
+    [
+      "a: ${env:a b}",
+      'c.yaml:1:4: environment variable "a b" has invalid name: must match regex ^[a-zA-Z_][a-zA-Z0-9_]*$',
+    ],
     ["a: ${env:x$y}", `c.yaml:1:4: the uri "env:x$y" contains unsupported characters ('$')`],
     ["a: ${1:x}", 'c.yaml:1:4: invalid uri: "1:x"'],
     ["a: ${file:none}", "c.yaml:1:4: unable to read the file file:none: no such file or directory"],

@@ -55,7 +55,8 @@ const exporterSchema = z
     tags: z.array(z.string()).default(["a"]).describe("A list of text."),
   })
   .superRefine((config, ctx) => {
-    if (config.endpoint === "") ctx.addIssue({ code: "custom", path: ["endpoint"], message: 'requires a non-empty "endpoint"' });
+    if (config.endpoint === "")
+      ctx.addIssue({ code: "custom", path: ["endpoint"], message: 'requires a non-empty "endpoint"' });
   });
 
 const attributes = z.strictObject({
@@ -80,7 +81,12 @@ const debug = z.strictObject({
 export const fakeFactories: Factories = {
   receivers: [{ ...base, kind: "receiver", type: "otlp", schema: otlpReceiver as never }],
   processors: [
-    { ...base, kind: "processor", type: "batch", schema: z.strictObject({ timeout: duration("200ms").describe("T.") }) as never },
+    {
+      ...base,
+      kind: "processor",
+      type: "batch",
+      schema: z.strictObject({ timeout: duration("200ms").describe("T.") }) as never,
+    },
     { ...base, kind: "processor", type: "attributes", schema: attributes as never },
   ],
   exporters: [
@@ -89,6 +95,11 @@ export const fakeFactories: Factories = {
   ],
   connectors: [{ ...base, kind: "connector", type: "forward", schema: z.strictObject({}) as never }],
   extensions: [
-    { ...base, kind: "extension", type: "health_check", schema: z.strictObject({ endpoint: z.string().default("localhost:13133").describe("E.") }) as never },
+    {
+      ...base,
+      kind: "extension",
+      type: "health_check",
+      schema: z.strictObject({ endpoint: z.string().default("localhost:13133").describe("E.") }) as never,
+    },
   ],
 };

@@ -55,7 +55,13 @@ describe("did you mean", () => {
   it("names the choice where nothing is near and the choice is short", () => {
     assert.equal(advice("zzz", ["b", "a"]), " (valid: a, b)");
     assert.equal(advice("zzz", []), "");
-    assert.equal(advice("zzz", Array.from({ length: 21 }, (_, i) => `key${i}`)), "");
+    assert.equal(
+      advice(
+        "zzz",
+        Array.from({ length: 21 }, (_, i) => `key${i}`),
+      ),
+      "",
+    );
   });
 });
 
@@ -65,7 +71,10 @@ describe("feature gates", () => {
     assert.deepEqual(parseFeatureGates([changeable.join(","), "+service.profilesSupport"]).errors, []);
     assert.ok(parseFeatureGates([]).enabled.has("service.profilesSupport"));
     assert.ok(parseFeatureGates(["service.AllowNoPipelines"]).enabled.has("service.AllowNoPipelines"));
-    assert.equal(parseFeatureGates(["-service.partialReloadReceivers"]).enabled.has("service.partialReloadReceivers"), false);
+    assert.equal(
+      parseFeatureGates(["-service.partialReloadReceivers"]).enabled.has("service.partialReloadReceivers"),
+      false,
+    );
     assert.deepEqual(parseFeatureGates(["", "service.profilesSupport"]).warnings, []);
   });
 

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${…} is what the configuration language is about.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -62,7 +63,13 @@ describe("a wrong configuration", () => {
   });
 
   it("is reported once for each source that can't be read, and for nothing that follows from it", async () => {
-    const { problems } = await load(["no-such.yaml", "https://example.com/a?b=c", "ftp:x", "yaml:exporters: [", "yaml:[a]"]);
+    const { problems } = await load([
+      "no-such.yaml",
+      "https://example.com/a?b=c",
+      "ftp:x",
+      "yaml:exporters: [",
+      "yaml:[a]",
+    ]);
     assert.deepEqual(problems.map(formatProblem), [
       "no-such.yaml:1:1: cannot retrieve the configuration: unable to read the file file:no-such.yaml: no such file or directory",
       'https://example.com/a:1:1: cannot retrieve the configuration: scheme "https" is not supported for uri "https://example.com/a" (turned off: download the file and give its path)',
@@ -140,7 +147,12 @@ describe("a right configuration", () => {
       return config.service.telemetry.metrics;
     };
     const reader = "readers: [{pull: {exporter: {prometheus: {host: h, port: 1}}}}]";
-    assert.deepEqual(await metrics(`{level: detailed, ${reader}}`), { level: "detailed", enabled: true, host: "h", port: 1 });
+    assert.deepEqual(await metrics(`{level: detailed, ${reader}}`), {
+      level: "detailed",
+      enabled: true,
+      host: "h",
+      port: 1,
+    });
     assert.equal((await metrics(`{level: none, ${reader}}`)).enabled, false);
     assert.equal((await metrics("{readers: [{periodic: {exporter: {console: {}}}}]}")).enabled, false);
   });
@@ -158,13 +170,19 @@ describe("a right configuration", () => {
 describe("null", () => {
   it("means the defaults of a struct, switched on", async () => {
     const config = await exporterConfig("{endpoint: x, sending_queue: {batch: }}");
-    assert.deepEqual(config.sending_queue, { enabled: true, queue_size: 1000, sizer: "requests", batch: { min_size: 8192 } });
+    assert.deepEqual(config.sending_queue, {
+      enabled: true,
+      queue_size: 1000,
+      sizer: "requests",
+      batch: { min_size: 8192 },
+    });
   });
 
   it("leaves an optional struct off that can't stand on defaults", async () => {
     const { receivers } = await valid(withExporter("{endpoint: x}").replace("grpc: ", "grpc: {tls: }"));
-    const { protocols } = receivers.get("otlp")?.config as { protocols: { grpc: object } };
-    assert.equal("tls" in protocols.grpc, false);
+    const config = receivers.get("otlp")?.config as { protocols: { grpc: object } } | undefined;
+    assert.deepEqual(Object.keys(config?.protocols.grpc ?? {}).includes("tls"), false);
+    assert.ok(config?.protocols.grpc);
   });
 
   it("keeps the default of anything else", async () => {
@@ -210,15 +228,19 @@ describe("several sources", () => {
   });
 
   it("give way to --set, whatever the order", async () => {
-    const { config } = await load([base], { sets: ["exporters.otlp_grpc.tags=[z]", "exporters.otlp_grpc.endpoint=y:1"] });
+    const { config } = await load([base], {
+      sets: ["exporters.otlp_grpc.tags=[z]", "exporters.otlp_grpc.endpoint=y:1"],
+    });
     const exporter = config?.exporters.get("otlp_grpc")?.config as Record<string, unknown>;
     assert.deepEqual([exporter.tags, exporter.endpoint], [["z"], "y:1"]);
   });
 
   it("name a --set option without its value", async () => {
-    const { problems } = await load([base], { sets: ["exporters.otlp_grpc.token=5", "exporters", "a..b=1", "exporters.debug=["] });
+    const { problems } = await load([base], {
+      sets: ["exporters.otlp_grpc.token=5", "exporters", "a..b=1", "exporters.debug=["],
+    });
     assert.deepEqual(problems.map(formatProblem), [
-      "--set a..b:1:1: invalid key \"a..b\" (write --set key.path=value)",
+      '--set a..b:1:1: invalid key "a..b" (write --set key.path=value)',
       "--set exporters:1:1: missing equal sign (write --set key.path=value)",
       "--set exporters.debug:1:2: cannot parse YAML: Flow sequence must end with a ]",
     ]);

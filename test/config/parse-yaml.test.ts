@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { toPlain } from "../../src/config/node.js";
-import { parseYaml, yamlLimits } from "../../src/config/parse-yaml.js";
+import { parseYaml } from "../../src/config/parse-yaml.js";
 import { createProblemList, formatProblem } from "../../src/config/problem.js";
 import { resolvePlainScalar } from "../../src/config/scalar.js";
+import { yamlLimits } from "../../src/config/yaml-syntax.js";
 import { parseYamlValue } from "../../src/config/yaml-value.js";
 
 function problemsOf(text: string): string[] {
@@ -52,7 +53,7 @@ describe("plain scalars", () => {
     ["9223372036854775808", 9223372036854775808n],
     ["18446744073709551615", 18446744073709551615n],
     ["18446744073709551616", 18446744073709552000],
-    ["-9223372036854775809", -9223372036854775809],
+    ["-9223372036854775809", -(2 ** 63)],
     [".inf", Number.POSITIVE_INFINITY],
     ["-.Inf", Number.NEGATIVE_INFINITY],
     [".NaN", Number.NaN],
@@ -82,19 +83,23 @@ describe("YAML", () => {
   });
 
   it("respects quotes, block scalars and core tags", () => {
-    assert.deepEqual(parseYamlValue("a: '5'\nb: \"true\"\nc: |\n  x\n  y\nd: >-\n  x\n  y\ne: !!str 5\nf: !!float 1\ng: !!int '7'"), {
-      a: "5",
-      b: "true",
-      c: "x\ny\n",
-      d: "x y",
-      e: "5",
-      f: 1,
-      g: 7n,
-    });
+    assert.deepEqual(
+      parseYamlValue("a: '5'\nb: \"true\"\nc: |\n  x\n  y\nd: >-\n  x\n  y\ne: !!str 5\nf: !!float 1\ng: !!int '7'"),
+      {
+        a: "5",
+        b: "true",
+        c: "x\ny\n",
+        d: "x y",
+        e: "5",
+        f: 1,
+        g: 7n,
+      },
+    );
   });
 
   it("reads anchors, and merge keys below what a map sets itself", () => {
-    const yaml = "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], z: 3}\nd: {<<: *a, x: 4}\ne: *b\nf: {'<<': 1}";
+    const yaml =
+      "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], z: 3}\nd: {<<: *a, x: 4}\ne: *b\nf: {'<<': 1}";
     assert.deepEqual(parseYamlValue(yaml), {
       a: { x: 1n, y: 1n },
       b: { y: 2n, z: 2n },
@@ -154,7 +159,11 @@ describe("YAML bombs", () => {
     ["closed lists", "[".repeat(5000) + "]".repeat(5000), /nested more than 100 levels/],
     ["compact lists", "- ".repeat(50_000), /nested more than 100 levels/],
     ["compact keys", "? ".repeat(50_000), /nested more than 100 levels/],
-    ["indented maps", Array.from({ length: 500 }, (_, i) => `${" ".repeat(i)}a:`).join("\n"), /nested more than 100 levels/],
+    [
+      "indented maps",
+      Array.from({ length: 500 }, (_, i) => `${" ".repeat(i)}a:`).join("\n"),
+      /nested more than 100 levels/,
+    ],
     ["a path of keys", `${"a::".repeat(300)}b: 1`, /^$/],
     ["a large text", `a: ${"x".repeat(yamlLimits.maxBytes)}`, /larger than 1048576 bytes/],
     ["a large text in few characters", `a: ${"€".repeat(yamlLimits.maxBytes / 3 + 1)}`, /larger than 1048576 bytes/],

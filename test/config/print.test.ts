@@ -1,8 +1,9 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${…} is what the configuration language is about.
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { loadConfig } from "../../src/config/load.js";
-import { formatProblem } from "../../src/config/problem.js";
 import { type PrintOptions, printConfig } from "../../src/config/print.js";
+import { formatProblem } from "../../src/config/problem.js";
 import { parseYamlValue } from "../../src/config/yaml-value.js";
 import { fakeFactories } from "./fake-factories.js";
 
@@ -33,7 +34,7 @@ exporters:
     token: canary-2
     headers: {authorization: "Bearer canary-3", x: "\${env:SECRET}", y: "a\${env:SECRET}", z: "\${env:U:-canary-4}", n: null}
     ratio: 0.5
-    tags: ["yes", "0123", "1_000", "null", plain, "\$\$1", "\$\${env:X}", "", "a: b", "<<"]
+    tags: ["yes", "0123", "1_000", "null", plain, "$$1", "$\${env:X}", "", "a: b", "<<"]
   otlp_grpc/list:
     endpoint: https://user:canary-5@host/path
     headers: [{name: a, value: canary-6}, {name: b, value: "\${SECRET}"}]
@@ -84,7 +85,11 @@ describe("print-config", () => {
           metrics: {
             readers: [
               { periodic: { exporter: { otlp: { endpoint: "x", headers: { "api-key": "[REDACTED]" } } } } },
-              { periodic: { exporter: { otlp: { endpoint: "x", headers: [{ name: "api-key", value: "[REDACTED]" }] } } } },
+              {
+                periodic: {
+                  exporter: { otlp: { endpoint: "x", headers: [{ name: "api-key", value: "[REDACTED]" }] } },
+                },
+              },
               { pull: { exporter: { prometheus: { port: 1n } } } },
             ],
           },
