@@ -47,14 +47,14 @@ function sampleEdit(): number {
 function pprofEncode(): number {
   let bytes = 0;
   for (const batch of parse()) {
-    const encoder = new PprofEncoder(batch.dictionary);
+    const encoder = new PprofEncoder(batch.dictionary, { labels: noLabels, namedFrames: "all" });
     for (const resource of batch.resources) {
       for (const scope of resource.scopes) {
         for (const profile of scope.profiles) {
           const { periodType, period, timeUnixNano, durationNano } = profile;
           const columns = [{ profile, type: { type: "cpu", unit: "nanoseconds" }, scale: period }];
           const input = { columns, periodType, period, timeUnixNano, durationNano };
-          for (const pprof of encoder.encode(input, noLabels, { maxSamples: 0, maxBytes: 0 })) bytes += pprof.bytes.length;
+          for (const pprof of encoder.encode(input, { maxSamples: 0, maxBytes: 0 })) bytes += pprof.bytes.length;
         }
       }
     }

@@ -171,10 +171,9 @@ export class DictionaryMapper {
     }
   }
 
-  /** Writes a mapped index field; 0 ("not set") is left out. */
+  /** Writes a mapped index field; also a 0 that was given, since the last of several counts. */
   private reference(out: Writer, tag: number, entry: Reader, table: number): void {
     const index = this.mapped(table, entry.int32());
-    if (index === 0) return;
     out.ensure(6);
     out.buf[out.pos++] = tag | VARINT;
     out.varint(index);

@@ -122,7 +122,9 @@ class Normalizer {
         }
       }
     }
-    for (const [field, pieces] of gathered) this.field(field, pieces, name, depth);
+    for (const [field, pieces] of gathered) if (field.name !== "key_strindex") this.field(field, pieces, name, depth);
+    // Behind a plain key, should there be one as well: the last one counts.
+    for (const [field, pieces] of gathered) if (field.name === "key_strindex") this.field(field, pieces, name, depth);
     this.raw(unknown);
   }
 

@@ -7,7 +7,8 @@ import { likelyLayouts } from "./layouts.js";
 import { normalizeRequest } from "./normalize.js";
 import { Profile } from "./profile.js";
 import { pruneProfiles } from "./rebuild.js";
-import { type ScanResult, scanFault, scanRequest } from "./scan.js";
+import { resolveAttributes } from "./references.js";
+import { resourceReferences, type ScanResult, scanFault, scanRequest, scopeReferences } from "./scan.js";
 import type { Layout } from "../proto/shapes.js";
 import { LEN, Reader, varintSize, Writer, writeVarint } from "../proto/wire.js";
 
@@ -67,13 +68,24 @@ export class Profiles {
     const start = Math.max(scanned.dictionaryStart, 0);
     const end = Math.max(scanned.dictionaryEnd, 0);
     const dictionary = new Dictionary(buf, start, end, scanned.counts);
-    const batch: Batch = { dictionary, needsPrune: false, hadReferences, droppedPayloads: 0 };
+    const batch: Batch = {
+      dictionary,
+      needsPrune: false,
+      hadReferences: hadReferences || scanned.hasReferences,
+      droppedPayloads: 0,
+    };
     const profiles = new Profiles(buf, scanned, layout, batch);
     if (scanned.profileCount > 0 && scanned.counts.subarray(1).includes(0)) {
       dictionary.repair();
       profiles.edited = true;
     }
+    if (scanned.hasReferences) profiles.resolveReferences();
     return profiles;
+  }
+
+  private resolveReferences(): void {
+    const { resources } = this.scanned;
+    this.ownResources().forEach((view, i) => view.resolveReferences(resources[4 * i + 3]));
   }
 
   get dictionary(): Dictionary {
@@ -90,7 +102,7 @@ export class Profiles {
       const { resources, resourceCount } = this.scanned;
       this.views = new Array(resourceCount);
       for (let i = 0; i < resourceCount; i++) {
-        this.views[i] = new ResourceProfiles(this.batch, this.buf, resources[3 * i], resources[3 * i + 1], resources[3 * i + 2]);
+        this.views[i] = new ResourceProfiles(this.batch, this.buf, resources[4 * i], resources[4 * i + 1], resources[4 * i + 2]);
       }
     }
     return this.views;
@@ -285,6 +297,15 @@ export class ResourceProfiles {
     this.decoded = undefined;
   }
 
+  /** Puts plain strings where references stand; `flags` as the scan found them. */
+  resolveReferences(flags: number): void {
+    if (flags & resourceReferences) {
+      const bytes = this.resourceBytes();
+      this.newResource = resolveAttributes(bytes, 1, this.batch.dictionary);
+    }
+    if (flags & scopeReferences) for (const scope of this.ownScopes()) scope.resolveReferences();
+  }
+
   private findResource(): Span {
     this.resource ??= findMessage(this.buf, this.start, this.end, 1);
     return this.resource;
@@ -442,6 +463,11 @@ export class ScopeProfiles {
     if (this.newScope) return new Reader(this.newScope, 0, this.newScope.length);
     const span = findMessage(this.buf, this.start, this.end, 1);
     return new Reader(this.buf, span.start, span.end);
+  }
+
+  resolveReferences(): void {
+    const { buf, pos, end } = this.scopeReader();
+    if (pos >= 0) this.newScope = resolveAttributes(buf.subarray(pos, end), 3, this.batch.dictionary);
   }
 
   private scopeString(field: number): string {

@@ -182,16 +182,16 @@ class Builder {
     const hasDictionary = this.profiles > 0 || dictionary.unknown.pos > 0;
     if (hasDictionary) size += 1 + varintSize(dictionary.byteSize) + dictionary.byteSize;
     const buf = Buffer.allocUnsafeSlow(size);
-    const resources = new Int32Array(3 * this.groups.length);
+    const resources = new Int32Array(4 * this.groups.length);
     const unknown: number[] = [];
     let pos = 0;
     this.groups.forEach((group, i) => {
       buf[pos++] = 0x0a;
       pos = writeVarint(buf, pos, sizes[i].total);
-      resources[3 * i] = pos;
+      resources[4 * i] = pos;
       pos = writeGroup(buf, pos, group, sizes[i].scopes, bodies.buf);
-      resources[3 * i + 1] = pos;
-      resources[3 * i + 2] = group.samples;
+      resources[4 * i + 1] = pos;
+      resources[4 * i + 2] = group.samples;
     });
     for (const field of this.unknown) {
       unknown.push(pos, pos + field.length);
@@ -207,6 +207,7 @@ class Builder {
       profileCount: this.profiles,
       unknown,
       newestNano: this.newestNano,
+      hasReferences: false,
     };
     if (hasDictionary) this.writeDictionary(buf, pos, scanned);
     return Profiles.of(buf, scanned, "1.10", false);
@@ -309,7 +310,6 @@ function writeSample(out: Writer, reader: Reader, end: number, mapper: Dictionar
 }
 
 function indexField(out: Writer, tag: number, index: number): void {
-  if (index === 0) return;
   out.ensure(6);
   out.buf[out.pos++] = tag;
   if (index < 0x80) out.buf[out.pos++] = index;

@@ -10,7 +10,7 @@ import {
   span,
   tag,
 } from "./scan-primitives.js";
-import { scanAnyValue, scanUnknown } from "./scan-values.js";
+import { references, scanAnyValue, scanUnknown } from "./scan-values.js";
 import { ATTRIBUTE, FUNCTION, LINK, LOCATION, MAPPING, STACK, STRING, TABLES, tableNames } from "./tables.js";
 import { Reader } from "../proto/wire.js";
 
@@ -87,6 +87,8 @@ export function locateEntries(buf: Buffer, p: number, end: number, counts: Int32
 
 /** Second pass: checks the entries of every table, once all counts are known. */
 export function checkTables(buf: Buffer, index: TableIndex): number {
+  references.strings = limit(index.counts, STRING);
+  references.seen = false;
   for (const table of TABLES) {
     const ranges = index.ranges[table];
     const count = index.counts[table];
@@ -231,6 +233,7 @@ function checkAttribute(buf: Buffer, p: number, end: number, counts: Int32Array)
       if (values++ > 0) return fail("an attribute value in parts", p);
       p = openLength(buf, p, end);
       if (p >= 0) p = scanAnyValue(buf, p, span.end, 1);
+      if (references.seen) return fail("a reference inside attribute_table", p);
     } else p = scanUnknown(buf, p, end, 3, "KeyValueAndUnit");
     if (p < 0) return p;
   }

@@ -1,10 +1,9 @@
 import {
+  checkIndex,
   checkString,
   fail,
   openLength,
   readTag,
-  readVarint,
-  last,
   skipField,
   skipVarint,
   span,
@@ -13,9 +12,19 @@ import {
 import { maxValueDepth } from "./tables.js";
 
 /**
- * Resources, scopes and attribute values. References into the string table are not the plain shape here: the slow path
- * resolves them, so that everything behind the scanner sees plain strings.
+ * Resources, scopes and attribute values. References into the string table are noted here and resolved before anything
+ * else sees the batch (src/pdata/references.ts).
  */
+
+/** Whether a reference was seen since `seen` was last set to false, and the strings that it may name. */
+export const references = { seen: false, strings: 1 };
+
+/** A string index at p; 0 in a key means "not set". */
+function scanReference(buf: Buffer, p: number, end: number, isKey: boolean): number {
+  p = checkIndex(buf, p, end, references.strings, "a string reference");
+  if (p >= 0 && !(isKey && buf[p - 1] === 0)) references.seen = true;
+  return p;
+}
 
 /** AnyValue in [p, end). */
 export function scanAnyValue(buf: Buffer, p: number, end: number, depth: number): number {
@@ -42,6 +51,9 @@ export function scanAnyValue(buf: Buffer, p: number, end: number, depth: number)
         break;
       case 0x3a:
         p = skipField(buf, p, end, 2);
+        break;
+      case 0x40:
+        p = scanReference(buf, p, end, false);
         break;
       default:
         p = scanUnknown(buf, p, end, 8, "AnyValue");
@@ -81,10 +93,8 @@ export function scanKeyValue(buf: Buffer, p: number, end: number, depth: number)
       p = openLength(buf, p, end);
       if (p < 0) return p;
       p = scanAnyValue(buf, p, span.end, depth);
-    } else if (tag.value === 0x18) {
-      p = readVarint(buf, p, end);
-      if (p >= 0 && last.low !== 0) return fail("a key reference", p);
-    } else p = scanUnknown(buf, p, end, 3, "KeyValue");
+    } else if (tag.value === 0x18) p = scanReference(buf, p, end, true);
+    else p = scanUnknown(buf, p, end, 3, "KeyValue");
     if (p < 0) return p;
   }
   return p;

@@ -1,7 +1,7 @@
 import { checkTables, indexTables, newTableIndex, shrink } from "./scan-dictionary.js";
 import { checkString, fail, fault, openLength, readTag, span, tag } from "./scan-primitives.js";
 import { found, scanProfile } from "./scan-profile.js";
-import { scanResource, scanScope, scanUnknown } from "./scan-values.js";
+import { references, scanResource, scanScope, scanUnknown } from "./scan-values.js";
 import { WireError } from "../proto/wire.js";
 
 /** What one walk over a request found: where its parts are and how many samples each resource has. */
@@ -11,7 +11,7 @@ export interface ScanResult {
   dictionaryEnd: number;
   /** Entries per table, by the table's field number. */
   counts: Int32Array;
-  /** Per resource: start and end of its content, and its samples. */
+  /** Per resource four numbers: start and end of its content, its samples, and flags (resourceReferences, scopeReferences). */
   resources: Int32Array;
   resourceCount: number;
   sampleCount: number;
@@ -20,14 +20,21 @@ export interface ScanResult {
   unknown: number[];
   /** The newest time + duration of a profile, in unix nanoseconds as a double. */
   newestNano: number;
+  /** True if a resource has flags. */
+  hasReferences: boolean;
 }
+
+/** Flags of a resource: its own attributes, or those of a scope, hold references into the string table. */
+export const resourceReferences = 1;
+export const scopeReferences = 2;
 
 /** Most resources, scopes and profiles that a request may have: each becomes an object. */
 const maxParts = 262_144;
 
+const flags = { value: 0 };
 const tables = newTableIndex();
 let scopeCount = 0;
-let resourceSpans = new Int32Array(3 * 256);
+let resourceSpans = new Int32Array(4 * 256);
 
 /**
  * Walks a request once without building objects. Returns undefined where the bytes are not the plain shape of the
@@ -54,9 +61,11 @@ function scan(buf: Buffer, strict: boolean): ScanResult | undefined {
     profileCount: 0,
     unknown: [],
     newestNano: 0,
+    hasReferences: false,
   };
   if (findParts(buf, result) < 0) return undefined;
   tables.counts.fill(0);
+  references.strings = 1;
   if (result.dictionaryStart >= 0) {
     if (indexTables(buf, result.dictionaryStart, result.dictionaryEnd, tables) < 0) return undefined;
     if (checkTables(buf, tables) < 0) return undefined;
@@ -67,13 +76,15 @@ function scan(buf: Buffer, strict: boolean): ScanResult | undefined {
   scopeCount = 0;
   for (let i = 0; i < result.resourceCount; i++) {
     const before = result.sampleCount;
-    const at = 3 * i;
+    const at = 4 * i;
     if (scanResourceProfiles(buf, resourceSpans[at], resourceSpans[at + 1], result, strict) < 0) return undefined;
     resourceSpans[at + 2] = result.sampleCount - before;
+    resourceSpans[at + 3] = flags.value;
+    if (flags.value !== 0) result.hasReferences = true;
   }
   result.newestNano = found.newestNano;
-  result.resources = resourceSpans.slice(0, 3 * result.resourceCount);
-  if (resourceSpans.length > 1 << 16) resourceSpans = new Int32Array(3 * 256);
+  result.resources = resourceSpans.slice(0, 4 * result.resourceCount);
+  if (resourceSpans.length > 1 << 16) resourceSpans = new Int32Array(4 * 256);
   return result;
 }
 
@@ -88,7 +99,7 @@ function findParts(buf: Buffer, result: ScanResult): number {
       p = openLength(buf, p, end);
       if (p < 0) return p;
       if (result.resourceCount >= maxParts) return fail(`more than ${maxParts} resources`, p);
-      const at = 3 * result.resourceCount++;
+      const at = 4 * result.resourceCount++;
       if (at >= resourceSpans.length) {
         const larger = new Int32Array(resourceSpans.length * 2);
         larger.set(resourceSpans);
@@ -115,13 +126,16 @@ function findParts(buf: Buffer, result: ScanResult): number {
 
 function scanResourceProfiles(buf: Buffer, p: number, end: number, result: ScanResult, strict: boolean): number {
   let resources = 0;
+  flags.value = 0;
   while (p < end) {
     p = readTag(buf, p, end);
     if (p < 0) return p;
     if (tag.value === 0x0a) {
       if (resources++ > 0) return fail("a resource in parts", p);
       p = openLength(buf, p, end);
+      references.seen = false;
       if (p >= 0) p = scanResource(buf, p, span.end);
+      if (references.seen) flags.value |= resourceReferences;
     } else if (tag.value === 0x12) {
       p = openLength(buf, p, end);
       if (p >= 0) p = scanScopeProfiles(buf, p, span.end, result, strict);
@@ -141,7 +155,9 @@ function scanScopeProfiles(buf: Buffer, p: number, end: number, result: ScanResu
     if (tag.value === 0x0a) {
       if (scopes++ > 0) return fail("a scope in parts", p);
       p = openLength(buf, p, end);
+      references.seen = false;
       if (p >= 0) p = scanScope(buf, p, span.end);
+      if (references.seen) flags.value |= scopeReferences;
     } else if (tag.value === 0x12) {
       p = openLength(buf, p, end);
       if (p < 0) return p;
