@@ -10,6 +10,7 @@ import { createConditionLog } from "../../src/delivery/condition-log.js";
 import { createDrops, dropReason, rejectedOf } from "../../src/delivery/drops.js";
 import { watchQueuedSamples } from "../../src/delivery/export-metrics.js";
 import { pdataJoin } from "../../src/delivery/pdata-join.js";
+import type { Done } from "../../src/delivery/send.js";
 import type { Profiles } from "../../src/pdata/profiles.js";
 import { createBatchMetrics } from "./batch-metrics.js";
 import type { BatchConfig } from "./config.js";
@@ -69,17 +70,22 @@ export function createBatchProcessor(
     losing.raise((repeats) => log.error("Sending a batch failed. Dropping data.", { ...fields, repeats }));
   }
 
-  function hold(profiles: Profiles, ctx: Context, done: (error: PipelineError | undefined) => void): void {
+  function hold(profiles: Profiles, ctx: Context, done: Done): void {
     const { byteSize, sampleCount } = profiles;
     heldBytes += byteSize;
     heldSamples += sampleCount;
     heldRequests++;
-    batcher.add(profiles, ctx, (error) => {
+    let arrived = 0;
+    const settled: Done = (error) => {
       heldBytes -= byteSize;
-      heldSamples -= sampleCount;
+      heldSamples -= sampleCount - arrived;
       heldRequests--;
       if (!error) losing.clear();
       done(error);
+    };
+    batcher.add(profiles, ctx, settled, (samples) => {
+      arrived += samples;
+      heldSamples -= samples;
     });
   }
 

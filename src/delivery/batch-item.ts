@@ -2,7 +2,7 @@ import type { Context } from "../component/context.js";
 import type { PipelineError } from "../component/errors.js";
 import type { Profiles } from "../pdata/profiles.js";
 import type { Partition } from "./partition.js";
-import type { Done } from "./send.js";
+import type { Done, Progress } from "./send.js";
 
 /** One sender's data in a batcher, from its arrival to its answer. */
 export interface Item {
@@ -15,6 +15,7 @@ export interface Item {
   readonly dueMs: number;
   /** Cleared when the sender has been answered. */
   done: Done | undefined;
+  readonly progress: Progress | undefined;
   /** Where it is pending. */
   partition: Partition | undefined;
   /** The batch that carries it. */

@@ -65,9 +65,11 @@ export function createBatchSender(options: BatcherOptions): BatchSender {
     for (const piece of pieces) {
       const error = await sendPiece(piece, pieceCtx, trigger);
       pieceCtx = withContext(ctx, { reservation: undefined });
+      const missing = !error ? 0 : error.kind === "partial" ? rejectedOf(error, piece.sampleCount) : piece.sampleCount;
+      item.progress?.(piece.sampleCount - missing);
       if (!error) continue;
       if (error.kind === "retryable" && !answeredEarly) return answer(item, error);
-      refused += error.kind === "partial" ? rejectedOf(error, piece.sampleCount) : piece.sampleCount;
+      refused += missing;
       last = error;
     }
     answer(item, last && refused < item.samples ? partlyRefused(last, refused, item.samples) : last);

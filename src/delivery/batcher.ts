@@ -8,7 +8,7 @@ import type { Clock } from "./clock.js";
 import type { Sizer } from "./config.js";
 import { type BatchLimit, exceeds, Partition, partitionKey, partitionMetadata } from "./partition.js";
 import type { Sheddable } from "./queue.js";
-import type { Done, Send } from "./send.js";
+import type { Done, Progress, Send } from "./send.js";
 
 /** Why a batch was sent: it was large enough, or its time (or its first caller's) was nearly over. */
 export type Trigger = "size" | "timeout";
@@ -39,8 +39,11 @@ export interface BatcherOptions {
 }
 
 export interface Batcher {
-  /** Answers through `done` when the data has reached the next stage. The caller bounds what is held. */
-  add(profiles: Profiles, ctx: Context, done: Done): void;
+  /**
+   * Answers through `done` when the data has reached the next stage; `progress` hears of the pieces of a request that
+   * had to be split. The caller bounds what is held.
+   */
+  add(profiles: Profiles, ctx: Context, done: Done, progress?: Progress): void;
   /** What is pending and not on its way. */
   readonly pending: Sheddable;
   /** Combinations of metadata values known now. */
@@ -86,7 +89,7 @@ class TimedBatcher implements Batcher {
     };
   }
 
-  add(profiles: Profiles, ctx: Context, done: Done): void {
+  add(profiles: Profiles, ctx: Context, done: Done, progress?: Progress): void {
     const partition = this.#partitionFor(ctx);
     if (!partition) {
       ctx.reservation?.release();
@@ -94,7 +97,7 @@ class TimedBatcher implements Batcher {
       return;
     }
     const nowMs = this.#clock.now();
-    const item = this.#itemOf(profiles, ctx, done, nowMs);
+    const item = this.#itemOf(profiles, ctx, nowMs, done, progress);
     partition.lastUsedMs = nowMs;
     partition.add(item);
     if (this.#isReady(partition)) this.#makeReady(partition);
@@ -124,7 +127,7 @@ class TimedBatcher implements Batcher {
     this.#signalEmpty();
   }
 
-  #itemOf(profiles: Profiles, ctx: Context, done: Done, nowMs: number): Item {
+  #itemOf(profiles: Profiles, ctx: Context, nowMs: number, done: Done, progress: Progress | undefined): Item {
     const { timeoutMs } = this.#options;
     const patienceMs = ctx.deadlineMs === undefined ? timeoutMs : (ctx.deadlineMs - nowMs) * shareOfDeadline;
     const item: Item = {
@@ -135,6 +138,7 @@ class TimedBatcher implements Batcher {
       addedMs: nowMs,
       dueMs: nowMs + Math.max(0, Math.min(timeoutMs, patienceMs)),
       done,
+      progress,
       partition: undefined,
       flight: undefined,
       onGone: undefined,

@@ -18,6 +18,8 @@ interface Item extends Aged<Item> {
   readonly ctx: Context;
   readonly size: number;
   readonly samples: number;
+  /** Samples of pieces that have arrived already. */
+  arrived: number;
   readonly takenMs: number;
   /** Set when the sender waits for the result. */
   answer: ((error: PipelineError | undefined) => void) | undefined;
@@ -171,6 +173,7 @@ class MemoryQueue implements Queue {
       ctx: this.#config.wait_for_result ? withContext(ctx, { reservation: undefined }) : detached(ctx),
       size,
       samples: profiles.sampleCount,
+      arrived: 0,
       takenMs: this.#clock.now(),
       answer: undefined,
       waiting: true,
@@ -210,10 +213,15 @@ class MemoryQueue implements Queue {
       if (!item) break;
       this.#waiting -= item.size;
       this.#delivering++;
-      this.#stages.deliver(item.profiles, item.ctx, (error) => {
+      const done = (error: PipelineError | undefined) => {
         this.#delivering--;
         this.#settle(item, error);
-      });
+      };
+      const progress = (samples: number) => {
+        item.arrived += samples;
+        this.#samples -= samples;
+      };
+      this.#stages.deliver(item.profiles, item.ctx, done, progress);
     }
     this.#dispatching = false;
   }
@@ -225,7 +233,7 @@ class MemoryQueue implements Queue {
       this.#waiting -= item.size;
     }
     this.#used -= item.size;
-    this.#samples -= item.samples;
+    this.#samples -= item.samples - item.arrived;
     this.#stages.settled(item.samples, error, item.answer === undefined);
     item.answer?.(error);
     this.#admitBlocked();

@@ -11,7 +11,7 @@ export function createQueued(config: QueueConfig, stages: DeliveryStages): Deliv
   const queue = createMemoryQueue(
     config,
     {
-      deliver: batcher ? (profiles, ctx, done) => batcher.add(profiles, ctx, done) : oneByOne(stages),
+      deliver: batcher ? (...item) => batcher.add(...item) : oneByOne(stages),
       // What the batcher holds keeps its room in the queue, so that the queue's bound is the batcher's.
       consumers: batcher ? Number.POSITIVE_INFINITY : config.num_consumers,
       held: batcher?.pending,

@@ -12,5 +12,8 @@ export type Send = (profiles: Profiles, ctx: Context) => Promise<void>;
 /** Tells once what became of an item: undefined = delivered. */
 export type Done = (error: PipelineError | undefined) => void;
 
+/** Tells that this many samples of an item have arrived while others are still on their way. */
+export type Progress = (samples: number) => void;
+
 /** Takes an item and answers through `done`, possibly before returning. Never throws. */
-export type Deliver = (profiles: Profiles, ctx: Context, done: Done) => void;
+export type Deliver = (profiles: Profiles, ctx: Context, done: Done, progress: Progress) => void;
