@@ -34,9 +34,9 @@ export type RuleConfig = z.output<typeof ruleSchema>;
 export const relabelSchema = z.strictObject({
   rules: z
     .array(ruleSchema)
-    .min(1, 'missing required field "rules"')
     .default([])
     .superRefine((rules, ctx) => {
+      if (rules.length === 0) ctx.addIssue({ code: "custom", message: 'missing required field "rules"' });
       for (const [index, rule] of rules.entries()) {
         try {
           compileRules([rule]);
