@@ -23,7 +23,7 @@ const factories = Object.fromEntries(
 );
 
 const problems = [];
-update("config/schema.json", () => `${JSON.stringify(configJsonSchema(factories), null, 2)}\n`);
+update("config/schema.json", () => `${JSON.stringify(configJsonSchema(factories), null, 1)}\n`);
 update("README.md", (text, file) => between(text, "components", componentTable(), file));
 for (const section of sections) {
   for (const factory of factories[section]) {
