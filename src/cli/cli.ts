@@ -93,7 +93,7 @@ function addSendCommand(program: Command, io: CliIo, exit: (code: number) => voi
     .option("--header <name=value>", "header (metadata) of every request; repeatable", collect, [])
     .option("--rate <n>", "requests a second; 0 = as fast as they are taken", parseNumber, 0)
     .option("--repeat <n>", "how often to send the files; 0 = until interrupted", parseCount, 1)
-    .option("--concurrency <n>", "requests under way at the same time", parseCount, 1)
+    .option("--concurrency <n>", "requests under way at the same time", parseCount, 4)
     .option("--gzip", "compress the requests", false)
     .option("--insecure-skip-verify", "accept any certificate", false)
     .option("--timeout <duration>", "limit of one request", parseDuration, 10_000)

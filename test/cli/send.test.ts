@@ -51,7 +51,7 @@ describe("send", () => {
     const before = allRecorded().map((profiles) => profiles.newestTimeUnixNano);
     await withReceiver(test, async ({ grpc }) => {
       const start = BigInt(Date.now()) * 1_000_000n;
-      await cli(["send", "--endpoint", grpc, "--shift-time", "now", ...recordedFiles]);
+      await cli(["send", "--endpoint", grpc, "--concurrency", "1", "--shift-time", "now", ...recordedFiles]);
       const end = BigInt(Date.now()) * 1_000_000n;
       const after = test.sinks.get("sink")?.taken.map(({ profiles }) => profiles.newestTimeUnixNano) ?? [];
       const newest = after.reduce((a, b) => (a > b ? a : b));
@@ -82,7 +82,7 @@ describe("send", () => {
       if (count === 5) stops.emit("SIGINT");
     });
     await withReceiver(test, async ({ grpc }) => {
-      const { code, stdout } = await cli(["send", "--endpoint", grpc, "--repeat", "0", recordedFiles[0]], { stops });
+      const { code, stdout } = await cli(["send", "--endpoint", grpc, "--concurrency", "1", "--repeat", "0", recordedFiles[0]], { stops });
       assert.equal(code, 0);
       assert.match(stdout, /^sent 5 requests /);
       assert.deepEqual(stops.eventNames(), []);
@@ -97,7 +97,7 @@ describe("send", () => {
       if (answer) throw answer;
     });
     await withReceiver(test, async ({ http }) => {
-      const { code, stdout } = await cli(["send", "--endpoint", http, ...recordedFiles.slice(0, 6)]);
+      const { code, stdout } = await cli(["send", "--endpoint", http, "--concurrency", "1", ...recordedFiles.slice(0, 6)]);
       assert.equal(code, 1);
       const lines = stdout.trimEnd().split("\n");
       assert.match(lines[0], /^sent 2 requests /);
