@@ -9,13 +9,30 @@ export interface BatchMetrics {
 
 export function createBatchMetrics({ metrics, id }: Settings, partitions: () => number): BatchMetrics {
   const labels = { processor: id };
-  const name = (suffix: string) => `otelcol_processor_batch_${suffix}`;
-  const bySize = metrics.counter(name("batch_size_trigger_send"), "Batches sent for their size.", labels);
-  const byTime = metrics.counter(name("timeout_trigger_send"), "Batches sent because their time was over.", labels);
-  const samplesSent = metrics.histogram(name("batch_send_size"), "Samples of a batch.", labels, batchSizeBuckets);
-  const bytesSent = metrics.histogram(name("batch_send_size_bytes"), "Bytes of a batch.", labels, batchByteBuckets);
+  const bySize = metrics.counter(
+    "otelcol_processor_batch_batch_size_trigger_send",
+    "Batches sent for their size.",
+    labels,
+  );
+  const byTime = metrics.counter(
+    "otelcol_processor_batch_timeout_trigger_send",
+    "Batches sent because their time was over.",
+    labels,
+  );
+  const samplesSent = metrics.histogram(
+    "otelcol_processor_batch_batch_send_size",
+    "Samples of a batch.",
+    labels,
+    batchSizeBuckets,
+  );
+  const bytesSent = metrics.histogram(
+    "otelcol_processor_batch_batch_send_size_bytes",
+    "Bytes of a batch.",
+    labels,
+    batchByteBuckets,
+  );
   const close = metrics.observedGauge(
-    name("metadata_cardinality"),
+    "otelcol_processor_batch_metadata_cardinality",
     "Combinations of metadata values that are batched on their own.",
     labels,
     partitions,

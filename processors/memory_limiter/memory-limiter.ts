@@ -40,9 +40,16 @@ export function createMemoryLimiter(
 ): Processor {
   const { log, metrics, id } = settings;
   const labels = { processor: id };
-  const name = (what: string) => `otelcol_processor_memory_limiter_${what}_profile_samples`;
-  const accepted = metrics.counter(name("accepted"), "Samples that were let through.", labels);
-  const refused = metrics.counter(name("refused"), "Samples refused for want of memory.", labels);
+  const accepted = metrics.counter(
+    "otelcol_processor_memory_limiter_accepted_profile_samples",
+    "Samples that were let through.",
+    labels,
+  );
+  const refused = metrics.counter(
+    "otelcol_processor_memory_limiter_refused_profile_samples",
+    "Samples refused for want of memory.",
+    labels,
+  );
   const softPace = createCollectionPace(
     config.min_gc_interval_when_soft_limited,
     config.max_gc_interval_when_soft_limited,

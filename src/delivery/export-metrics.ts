@@ -120,9 +120,18 @@ export function watchQueuedSamples(settings: Settings, read: () => number): () =
 
 function createBatchSizes({ metrics, id }: Settings) {
   const labels = { exporter: id };
-  const name = "otelcol_exporter_queue_batch_send_size";
   return {
-    samples: metrics.histogram(name, "Samples of a batch.", labels, batchSizeBuckets),
-    bytes: metrics.histogram(`${name}_bytes`, "Bytes of a batch.", labels, batchByteBuckets),
+    samples: metrics.histogram(
+      "otelcol_exporter_queue_batch_send_size",
+      "Samples of a batch.",
+      labels,
+      batchSizeBuckets,
+    ),
+    bytes: metrics.histogram(
+      "otelcol_exporter_queue_batch_send_size_bytes",
+      "Bytes of a batch.",
+      labels,
+      batchByteBuckets,
+    ),
   };
 }

@@ -364,12 +364,13 @@ test("sent by parts is counted by parts", async () => {
 
 test("each lost request is counted by why; the log says it once per change of state", async () => {
   let answer: Error | undefined = permanent("no such tenant");
-  const { exporter, counts, settings } = rig(async () => {
+  const { exporter, counts, settings, clock } = rig(async () => {
     if (answer) throw answer;
   });
   for (let i = 0; i < 5; i++) await exporter.consume(fakeProfiles("a", 2), background);
   await settle();
   answer = undefined;
+  await clock.advance(10_000);
   await exporter.consume(fakeProfiles("b", 2), background);
   await settle();
   assert.deepEqual(await counts(), { sent: 2, failed: 10, refused: 0, queued: 0, dropped: 10 });
