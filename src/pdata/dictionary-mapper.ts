@@ -1,8 +1,8 @@
+import { LEN, varintSize, Writer, writeVarint } from "../proto/wire.js";
 import type { Dictionary } from "./dictionary.js";
 import { OutTable } from "./out-table.js";
+import { fault, last, openLength, readTag, readVarint, skipField, span, tag } from "./scan-primitives.js";
 import { ATTRIBUTE, FUNCTION, LINK, LOCATION, MAPPING, STACK, STRING, TABLES } from "./tables.js";
-
-import { LEN, Reader, VARINT, Writer } from "../proto/wire.js";
 
 /** The tables of a dictionary being built. */
 export class OutDictionary {
@@ -25,8 +25,28 @@ export class OutDictionary {
 const unmapped = -1;
 
 /**
+ * What becomes of a field, by table and tag byte: the table that its index or packed list of indices points into, a
+ * message of lines, or (0) copied as it is.
+ */
+const lines = 8;
+const references: readonly Uint8Array[] = Array.from({ length: 9 }, () => new Uint8Array(128));
+references[STACK][0x0a] = LOCATION;
+references[LOCATION][0x08] = MAPPING;
+references[LOCATION][0x1a] = lines;
+references[LOCATION][0x22] = ATTRIBUTE;
+references[lines][0x08] = FUNCTION;
+references[FUNCTION][0x08] = STRING;
+references[FUNCTION][0x10] = STRING;
+references[FUNCTION][0x18] = STRING;
+references[MAPPING][0x20] = STRING;
+references[MAPPING][0x2a] = ATTRIBUTE;
+references[ATTRIBUTE][0x08] = STRING;
+references[ATTRIBUTE][0x18] = STRING;
+
+/**
  * Maps the indices of one incoming dictionary to those of the dictionary being built. An entry is read, its references
- * mapped and the result interned when something uses it for the first time; what nothing uses is left behind.
+ * mapped and the result interned when something uses it for the first time; what nothing uses is left behind. The bytes
+ * have passed the scan, so their shape is not checked again.
  */
 export class DictionaryMapper {
   private readonly source: Dictionary;
@@ -48,175 +68,144 @@ export class DictionaryMapper {
   }
 
   string(index: number): number {
-    const known = this.maps[STRING][index];
-    if (known !== unmapped) return known;
-    const entry = this.source.entry(STRING, index);
-    return this.note(STRING, index, this.target[STRING].add(entry.buf, entry.pos, entry.end));
+    return this.mapped(STRING, index);
   }
 
   stack(index: number): number {
-    const known = this.maps[STACK][index];
-    return known !== unmapped ? known : this.mapStack(index);
-  }
-
-  attribute(index: number): number {
-    const known = this.maps[ATTRIBUTE][index];
-    return known !== unmapped ? known : this.mapAttribute(index);
+    return this.mapped(STACK, index);
   }
 
   link(index: number): number {
-    const known = this.maps[LINK][index];
-    if (known !== unmapped) return known;
-    const entry = this.source.entry(LINK, index);
-    return this.note(LINK, index, this.target[LINK].add(entry.buf, entry.pos, entry.end));
-  }
-
-  private note(table: number, index: number, mapped: number): number {
-    this.maps[table][index] = mapped;
-    return mapped;
-  }
-
-  private intern(table: number, index: number, content: Writer): number {
-    return this.note(table, index, this.target[table].add(content.buf, 0, content.pos));
-  }
-
-  private begin(table: number): Writer {
-    const writer = this.scratch[table];
-    writer.reset();
-    return writer;
-  }
-
-  private mapStack(index: number): number {
-    const entry = this.source.entry(STACK, index);
-    const out = this.begin(STACK);
-    while (entry.next()) {
-      if (entry.field === 1) this.packed(out, 1, entry, this.maps[LOCATION], LOCATION);
-      else copyField(out, entry);
-    }
-    return this.intern(STACK, index, out);
-  }
-
-  private location(index: number): number {
-    const entry = this.source.entry(LOCATION, index);
-    const out = this.begin(LOCATION);
-    while (entry.next()) {
-      if (entry.field === 1) this.reference(out, 0x08, entry, MAPPING);
-      else if (entry.field === 3) this.line(out, entry);
-      else if (entry.field === 4) this.packed(out, 4, entry, this.maps[ATTRIBUTE], ATTRIBUTE);
-      else copyField(out, entry);
-    }
-    return this.intern(LOCATION, index, out);
-  }
-
-  private line(out: Writer, entry: Reader): void {
-    const end = entry.length() + entry.pos;
-    out.ensure(end - entry.pos + 16);
-    out.buf[out.pos++] = 0x1a;
-    const lengthAt = out.pos++;
-    const line = new Reader(entry.buf, entry.pos, end);
-    while (line.next()) {
-      if (line.field === 1) this.reference(out, 0x08, line, FUNCTION);
-      else copyField(out, line);
-    }
-    entry.pos = end;
-    out.closeLength(lengthAt);
-  }
-
-
-  private function(index: number): number {
-    const entry = this.source.entry(FUNCTION, index);
-    const out = this.begin(FUNCTION);
-    while (entry.next()) {
-      if (entry.field <= 3) this.reference(out, entry.field << 3, entry, STRING);
-      else copyField(out, entry);
-    }
-    return this.intern(FUNCTION, index, out);
-  }
-
-  private mapping(index: number): number {
-    const entry = this.source.entry(MAPPING, index);
-    const out = this.begin(MAPPING);
-    while (entry.next()) {
-      if (entry.field === 4) this.reference(out, 0x20, entry, STRING);
-      else if (entry.field === 5) this.packed(out, 5, entry, this.maps[ATTRIBUTE], ATTRIBUTE);
-      else copyField(out, entry);
-    }
-    return this.intern(MAPPING, index, out);
-  }
-
-  private mapAttribute(index: number): number {
-    const entry = this.source.entry(ATTRIBUTE, index);
-    const out = this.begin(ATTRIBUTE);
-    while (entry.next()) {
-      if (entry.field === 1 || entry.field === 3) this.reference(out, entry.field << 3, entry, STRING);
-      else copyField(out, entry);
-    }
-    return this.intern(ATTRIBUTE, index, out);
+    return this.mapped(LINK, index);
   }
 
   private mapped(table: number, index: number): number {
     const known = this.maps[table][index];
-    if (known !== unmapped) return known;
-    switch (table) {
-      case LOCATION:
-        return this.location(index);
-      case FUNCTION:
-        return this.function(index);
-      case MAPPING:
-        return this.mapping(index);
-      case STRING:
-        return this.string(index);
-      default:
-        return this.mapAttribute(index);
+    return known !== unmapped ? known : this.map(table, index);
+  }
+
+  private map(table: number, index: number): number {
+    const { source } = this;
+    source.locate(table, index);
+    let mapped: number;
+    if (table === STRING || table === LINK) mapped = this.target[table].add(source.atBuf, source.atStart, source.atEnd);
+    else {
+      const out = this.scratch[table];
+      out.pos = 0;
+      this.message(out, source.atBuf, source.atStart, source.atEnd, table);
+      mapped = this.target[table].add(out.buf, 0, out.pos);
+    }
+    this.maps[table][index] = mapped;
+    return mapped;
+  }
+
+  /** Writes the content [p, end) of a message of the kind `table` with its references mapped. */
+  private message(out: Writer, buf: Buffer, p: number, end: number, table: number): void {
+    const kinds = references[table];
+    // An index of one byte may become one of five.
+    out.ensure(5 * (end - p) + 16);
+    while (p < end) {
+      const byte = buf[p];
+      const target = byte < 0x80 ? kinds[byte] : 0;
+      if (target === 0) p = copyField(out, buf, p, end);
+      else if ((byte & 7) !== LEN) p = this.reference(out, buf, p, end, target);
+      else if (target === lines) {
+        out.buf[out.pos++] = byte;
+        const start = openLength(buf, p + 1, end);
+        const stop = span.end;
+        const lengthAt = out.pos++;
+        this.message(out, buf, start, stop, lines);
+        out.closeLength(lengthAt);
+        out.ensure(5 * (end - stop) + 16);
+        p = stop;
+      } else {
+        const start = openLength(buf, p + 1, end);
+        p = span.end;
+        this.list(out, byte, buf, start, p, target);
+      }
     }
   }
 
-  /** Writes a mapped index field; also a 0 that was given, since the last of several counts. */
-  private reference(out: Writer, tag: number, entry: Reader, table: number): void {
-    const index = this.mapped(table, entry.int32());
-    out.ensure(6);
-    out.buf[out.pos++] = tag | VARINT;
-    out.varint(index);
+  /** An index field at p, also one that is 0: the last of several counts. */
+  private reference(out: Writer, buf: Buffer, p: number, end: number, table: number): number {
+    const byte = buf[p++];
+    let index = buf[p++];
+    if (index > 0x7f) {
+      p = readVarint(buf, p - 1, end);
+      index = last.low;
+    }
+    let mapped = this.maps[table][index];
+    if (mapped === unmapped) mapped = this.map(table, index);
+    const target = out.buf;
+    let pos = out.pos;
+    target[pos++] = byte;
+    if (mapped < 0x80) target[pos++] = mapped;
+    else pos = writeVarint(target, pos, mapped);
+    out.pos = pos;
+    return p;
   }
 
-  /** Writes a packed list of mapped indices. */
-  packed(out: Writer, field: number, entry: Reader, map: Int32Array, table: number): void {
-    const length = entry.length();
-    if (length === 0) return;
-    const end = entry.pos + length;
-    const { buf } = entry;
-    out.ensure(length * 5 + 8);
-    out.buf[out.pos++] = (field << 3) | LEN;
-    const lengthAt = out.pos++;
-    while (entry.pos < end) {
-      let index = buf[entry.pos];
-      if (index < 0x80) entry.pos++;
-      else index = entry.int32();
+  /** Writes a packed list of mapped indices, tag and length included; `tag` is one byte. */
+  private list(out: Writer, tagByte: number, buf: Buffer, p: number, end: number, table: number): void {
+    if (p === end) return;
+    const map = this.maps[table];
+    out.ensure(5 * (end - p) + 8);
+    const lengthAt = out.pos + 1;
+    let target = out.buf;
+    target[out.pos] = tagByte;
+    // Longer lists have longer lengths: leave room for the likely size, mend it below.
+    const room = varintSize(end - p);
+    let pos = lengthAt + room;
+    while (p < end) {
+      let index = buf[p++];
+      if (index > 0x7f) {
+        const second = buf[p];
+        if (second < 0x80) {
+          index = (index & 0x7f) | (second << 7);
+          p++;
+        } else {
+          p = readVarint(buf, p - 1, end);
+          index = last.low;
+        }
+      }
       let mapped = map[index];
-      if (mapped === unmapped) mapped = this.mapped(table, index);
-      if (mapped < 0x80) out.buf[out.pos++] = mapped;
-      else out.varint(mapped);
+      if (mapped === unmapped) {
+        mapped = this.map(table, index);
+        target = out.buf;
+      }
+      if (mapped < 0x80) target[pos++] = mapped;
+      else if (mapped < 0x4000) {
+        target[pos++] = (mapped & 0x7f) | 0x80;
+        target[pos++] = mapped >>> 7;
+      } else pos = writeVarint(target, pos, mapped);
     }
-    out.closeLength(lengthAt);
+    const length = pos - lengthAt - room;
+    const size = varintSize(length);
+    if (size !== room) {
+      target.copyWithin(lengthAt + size, lengthAt + room, pos);
+      pos += size - room;
+    }
+    writeVarint(target, lengthAt, length);
+    out.pos = pos;
   }
 
-  /** A packed list of attribute indices. */
-  attributes(out: Writer, field: number, entry: Reader): void {
-    this.packed(out, field, entry, this.maps[ATTRIBUTE], ATTRIBUTE);
+  /** A packed list of attribute indices at [p, end), as the field whose one-byte tag is given. */
+  attributes(out: Writer, tagByte: number, buf: Buffer, p: number, end: number): void {
+    this.list(out, tagByte, buf, p, end, ATTRIBUTE);
   }
 }
 
-/** Copies the field that `entry` stands on, as it is. */
-function copyField(out: Writer, entry: Reader): void {
-  const start = entry.fieldStart;
-  entry.skip();
-  const length = entry.pos - start;
-  if (length > 24) {
-    out.raw(entry.buf, start, entry.pos);
-    return;
-  }
-  out.ensure(length);
-  for (let i = start; i < entry.pos; i++) out.buf[out.pos++] = entry.buf[i];
+/** Copies the field at p as it is; returns the position behind it. There is room for it. */
+export function copyField(out: Writer, buf: Buffer, p: number, end: number): number {
+  const start = p;
+  p = readTag(buf, p, end);
+  p = skipField(buf, p, end, tag.value & 7);
+  if (p < 0) throw new Error(`a field that the scan passed can't be read: ${fault.reason}`);
+  const length = p - start;
+  if (length > 48) buf.copy(out.buf, out.pos, start, p);
+  else for (let i = 0, to = out.pos; i < length; i++) out.buf[to + i] = buf[start + i];
+  out.pos += length;
+  return p;
 }
 
 /** Fresh scratch buffers for mappers; they may be shared by mappers that don't work at the same time. */

@@ -133,6 +133,26 @@ export class Dictionary {
     return new Reader(this.appended.buf, ranges[at], ranges[at + 1]);
   }
 
+  /** Where `locate` found an entry: [atStart, atEnd) of atBuf. */
+  atBuf: Buffer = noBytes;
+  atStart = 0;
+  atEnd = 0;
+
+  /** Finds an entry without making an object; the next call overwrites what was found. */
+  locate(table: number, index: number): void {
+    if (index < this.counts[table]) {
+      const ranges = this.ranges(table);
+      this.atBuf = this.buf;
+      this.atStart = ranges[2 * index];
+      this.atEnd = ranges[2 * index + 1];
+      return;
+    }
+    const { buf, pos, end } = this.entry(table, index);
+    this.atBuf = buf;
+    this.atStart = pos;
+    this.atEnd = end;
+  }
+
   /** [start, end) pairs of a table's received entries. */
   private ranges(table: number): Int32Array {
     this.located ??= locateEntries(this.buf, this.start, this.end, this.counts);

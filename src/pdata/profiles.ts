@@ -176,6 +176,11 @@ export class Profiles {
     return this.batch.needsPrune;
   }
 
+  /** True if the dictionary has fields that are no table. */
+  get hasUnknownTables(): boolean {
+    return this.scanned.hasUnknownTables;
+  }
+
   /** Unknown top-level fields, tags included. */
   unknownFields(): Buffer[] {
     const { unknown } = this.scanned;

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { DictionaryMapper, newScratch, OutDictionary } from "./dictionary-mapper.js";
+import { copyField, DictionaryMapper, newScratch, OutDictionary } from "./dictionary-mapper.js";
 import type { Profile } from "./profile.js";
 import { Profiles } from "./profiles.js";
 import type { ScanResult } from "./scan.js";
+import { last, openLength, readVarint, span } from "./scan-primitives.js";
 import { STACK, TABLES } from "./tables.js";
 import { Reader, VARINT, varintSize, Writer, writeVarint } from "../proto/wire.js";
 
@@ -91,6 +92,7 @@ class Builder {
 
   private keepUnknown(batch: Profiles): void {
     for (const field of batch.unknownFields()) this.unknown.push(field);
+    if (!batch.hasUnknownTables) return;
     for (const content of batch.dictionary.content()) {
       const reader = new Reader(content, 0, content.length);
       while (reader.next()) {
@@ -142,7 +144,7 @@ class Builder {
         case 2: {
           const end = reader.length() + reader.pos;
           if (!slice || (number >= slice.from && number < slice.to)) {
-            writeSample(out, reader, end, mapper);
+            writeSample(out, buf, reader.pos, end, mapper);
             written++;
           }
           number++;
@@ -161,7 +163,7 @@ class Builder {
           copyUnless(out, reader, slice !== undefined);
           break;
         case 11:
-          mapper.attributes(out, 11, reader);
+          attributeList(out, reader.message(), mapper);
           break;
         default:
           copyUnless(out, reader, false);
@@ -207,6 +209,7 @@ class Builder {
       profileCount: this.profiles,
       unknown,
       newestNano: this.newestNano,
+      hasUnknownTables: this.dictionary.unknown.pos > 0,
       hasReferences: false,
     };
     if (hasDictionary) this.writeDictionary(buf, pos, scanned);
@@ -247,6 +250,10 @@ function writeGroup(buf: Buffer, pos: number, group: ResourceGroup, sizes: reado
   return pos;
 }
 
+function attributeList(out: Writer, list: Reader, mapper: DictionaryMapper): void {
+  mapper.attributes(out, 0x5a, list.buf, list.pos, list.end);
+}
+
 function copyUnless(out: Writer, reader: Reader, leaveOut: boolean): void {
   const start = reader.fieldStart;
   reader.skip();
@@ -281,51 +288,46 @@ export function uuid5(namespace: Buffer, name: string): Buffer {
   return id;
 }
 
-/** The hottest loop of merging: a Sample in [reader.pos, end) with its references mapped. */
-function writeSample(out: Writer, reader: Reader, end: number, mapper: DictionaryMapper): void {
-  const { buf } = reader;
-  out.ensure(5 * (end - reader.pos) + 32);
+/** The hottest loop of merging: the Sample in [p, end) with its references mapped. */
+function writeSample(out: Writer, buf: Buffer, p: number, end: number, mapper: DictionaryMapper): void {
+  out.ensure(5 * (end - p) + 32);
   out.buf[out.pos++] = 0x12;
   const lengthAt = out.pos++;
-  const sample = new Reader(buf, reader.pos, end);
-  while (sample.next()) {
-    switch (sample.field) {
-      case 1:
-        indexField(out, 0x08, mapper.stack(sample.int32()));
+  while (p < end) {
+    switch (buf[p]) {
+      case 0x08:
+        p = readIndex(buf, p + 1, end);
+        indexField(out, 0x08, mapper.stack(last.low));
         break;
-      case 2:
-        mapper.attributes(out, 2, sample);
+      case 0x12: {
+        const start = openLength(buf, p + 1, end);
+        p = span.end;
+        mapper.attributes(out, 0x12, buf, start, p);
         break;
-      case 3:
-        indexField(out, 0x18, mapper.link(sample.int32()));
-        break;
-      default: {
-        const start = sample.fieldStart;
-        sample.skip();
-        copyShort(out, buf, start, sample.pos);
       }
+      case 0x18:
+        p = readIndex(buf, p + 1, end);
+        indexField(out, 0x18, mapper.link(last.low));
+        break;
+      default:
+        p = copyField(out, buf, p, end);
     }
   }
   out.closeLength(lengthAt);
 }
 
+/** Reads an index into `last.low`. */
+function readIndex(buf: Buffer, p: number, end: number): number {
+  const byte = buf[p];
+  if (byte > 0x7f) return readVarint(buf, p, end);
+  last.low = byte;
+  return p + 1;
+}
+
 function indexField(out: Writer, tag: number, index: number): void {
-  out.ensure(6);
   out.buf[out.pos++] = tag;
   if (index < 0x80) out.buf[out.pos++] = index;
   else out.pos = writeVarint(out.buf, out.pos, index);
-}
-
-function copyShort(out: Writer, buf: Buffer, start: number, end: number): void {
-  if (end - start > 32) {
-    out.raw(buf, start, end);
-    return;
-  }
-  out.ensure(end - start);
-  const target = out.buf;
-  let pos = out.pos;
-  for (let i = start; i < end; i++) target[pos++] = buf[i];
-  out.pos = pos;
 }
 
 /** One builder serves all: building is synchronous, and its tables are large. */

@@ -18,10 +18,12 @@ import { Reader } from "../proto/wire.js";
 export interface TableIndex {
   readonly counts: Int32Array;
   readonly ranges: Int32Array[];
+  /** True if the dictionary has fields that are no table. */
+  hasUnknown: boolean;
 }
 
 export function newTableIndex(): TableIndex {
-  return { counts: new Int32Array(8), ranges: Array.from({ length: 8 }, () => new Int32Array(512)) };
+  return { counts: new Int32Array(8), ranges: Array.from({ length: 8 }, () => new Int32Array(512)), hasUnknown: false };
 }
 
 /** Most entries that a table may have. */
@@ -42,24 +44,38 @@ function grown(ranges: Int32Array): Int32Array {
 export function indexTables(buf: Buffer, p: number, end: number, index: TableIndex): number {
   const { counts, ranges } = index;
   counts.fill(0);
+  index.hasUnknown = false;
   while (p < end) {
-    p = readTag(buf, p, end);
-    if (p < 0) return p;
-    const table = tag.value >>> 3;
-    if ((tag.value & 7) !== 2 || table > STACK) {
-      p = scanUnknown(buf, p, end, STACK, "ProfilesDictionary");
+    const byte = buf[p++];
+    const table = byte >>> 3;
+    if ((byte & 7) !== 2 || table > STACK || table === 0) {
+      index.hasUnknown = true;
+      p = readTag(buf, p - 1, end);
+      if (p >= 0) p = scanUnknown(buf, p, end, STACK, "ProfilesDictionary");
       if (p < 0) return p;
       continue;
     }
-    p = openLength(buf, p, end);
-    if (p < 0) return p;
-    if (counts[table] >= maxEntries) return fail(`more than ${maxEntries} entries in ${tableNames[table]}`, p);
+    let stop: number;
+    if (p < end && buf[p] < 0x80) {
+      stop = p + 1 + buf[p];
+      if (stop > end) return fail("a length past the end of its message", p);
+      p++;
+    } else {
+      p = openLength(buf, p, end);
+      if (p < 0) return p;
+      stop = span.end;
+    }
     const at = 2 * counts[table]++;
-    if (at >= ranges[table].length) ranges[table] = grown(ranges[table]);
-    ranges[table][at] = p;
-    ranges[table][at + 1] = span.end;
-    if (table === STRING && !isText(buf, p, span.end)) return fail("a string in string_table is not valid UTF-8", p);
-    p = span.end;
+    let list = ranges[table];
+    if (at >= list.length) {
+      if (at >= 2 * maxEntries) return fail(`more than ${maxEntries} entries in ${tableNames[table]}`, p);
+      list = grown(list);
+      ranges[table] = list;
+    }
+    list[at] = p;
+    list[at + 1] = stop;
+    if (table === STRING && !isText(buf, p, stop)) return fail("a string in string_table is not valid UTF-8", p);
+    p = stop;
   }
   return p;
 }
@@ -115,14 +131,15 @@ function checkStack(buf: Buffer, p: number, end: number, counts: Int32Array): nu
   const locations = limit(counts, LOCATION);
   let lists = 0;
   while (p < end) {
-    p = readTag(buf, p, end);
-    if (p < 0) return p;
-    if (tag.value === 0x0a) {
+    if (buf[p] === 0x0a) {
       if (lists++ > 0) return fail("a packed list in parts", p);
-      p = openLength(buf, p, end);
+      p = openLength(buf, p + 1, end);
       if (p < 0) return p;
       p = checkIndexList(buf, p, span.end, locations, "a location index");
-    } else p = scanUnknown(buf, p, end, 1, "Stack");
+    } else {
+      p = readTag(buf, p, end);
+      if (p >= 0) p = scanUnknown(buf, p, end, 1, "Stack");
+    }
     if (p < 0) return p;
   }
   return p;
@@ -130,11 +147,13 @@ function checkStack(buf: Buffer, p: number, end: number, counts: Int32Array): nu
 
 function checkLine(buf: Buffer, p: number, end: number, functions: number): number {
   while (p < end) {
-    p = readTag(buf, p, end);
-    if (p < 0) return p;
-    if (tag.value === 0x08) p = checkIndex(buf, p, end, functions, "a function index");
-    else if (tag.value === 0x10 || tag.value === 0x18) p = skipVarint(buf, p, end);
-    else p = scanUnknown(buf, p, end, 3, "Line");
+    const byte = buf[p++];
+    if (byte === 0x08) p = checkIndex(buf, p, end, functions, "a function index");
+    else if (byte === 0x10 || byte === 0x18) p = skipVarint(buf, p, end);
+    else {
+      p = readTag(buf, p - 1, end);
+      if (p >= 0) p = scanUnknown(buf, p, end, 3, "Line");
+    }
     if (p < 0) return p;
   }
   return p;
@@ -143,9 +162,8 @@ function checkLine(buf: Buffer, p: number, end: number, functions: number): numb
 function checkLocation(buf: Buffer, p: number, end: number, counts: Int32Array): number {
   let lists = 0;
   while (p < end) {
-    p = readTag(buf, p, end);
-    if (p < 0) return p;
-    switch (tag.value) {
+    const byte = buf[p++];
+    switch (byte) {
       case 0x08:
         p = checkIndex(buf, p, end, limit(counts, MAPPING), "a mapping index");
         break;
@@ -162,7 +180,8 @@ function checkLocation(buf: Buffer, p: number, end: number, counts: Int32Array):
         if (p >= 0) p = checkIndexList(buf, p, span.end, limit(counts, ATTRIBUTE), "a location's attribute index");
         break;
       default:
-        p = scanUnknown(buf, p, end, 4, "Location");
+        p = readTag(buf, p - 1, end);
+        if (p >= 0) p = scanUnknown(buf, p, end, 4, "Location");
     }
     if (p < 0) return p;
   }
@@ -172,12 +191,14 @@ function checkLocation(buf: Buffer, p: number, end: number, counts: Int32Array):
 function checkFunction(buf: Buffer, p: number, end: number, counts: Int32Array): number {
   const strings = limit(counts, STRING);
   while (p < end) {
-    p = readTag(buf, p, end);
-    if (p < 0) return p;
-    if (tag.value === 0x08 || tag.value === 0x10 || tag.value === 0x18) {
+    const byte = buf[p++];
+    if (byte === 0x08 || byte === 0x10 || byte === 0x18) {
       p = checkIndex(buf, p, end, strings, "a function's string index");
-    } else if (tag.value === 0x20) p = skipVarint(buf, p, end);
-    else p = scanUnknown(buf, p, end, 4, "Function");
+    } else if (byte === 0x20) p = skipVarint(buf, p, end);
+    else {
+      p = readTag(buf, p - 1, end);
+      if (p >= 0) p = scanUnknown(buf, p, end, 4, "Function");
+    }
     if (p < 0) return p;
   }
   return p;

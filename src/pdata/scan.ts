@@ -20,6 +20,8 @@ export interface ScanResult {
   unknown: number[];
   /** The newest time + duration of a profile, in unix nanoseconds as a double. */
   newestNano: number;
+  /** True if the dictionary has fields that are no table. */
+  hasUnknownTables: boolean;
   /** True if a resource has flags. */
   hasReferences: boolean;
 }
@@ -61,6 +63,7 @@ function scan(buf: Buffer, strict: boolean): ScanResult | undefined {
     profileCount: 0,
     unknown: [],
     newestNano: 0,
+    hasUnknownTables: false,
     hasReferences: false,
   };
   if (findParts(buf, result) < 0) return undefined;
@@ -71,6 +74,7 @@ function scan(buf: Buffer, strict: boolean): ScanResult | undefined {
     if (checkTables(buf, tables) < 0) return undefined;
   }
   result.counts.set(tables.counts);
+  result.hasUnknownTables = result.dictionaryStart >= 0 && tables.hasUnknown;
   shrink(tables);
   found.newestNano = 0;
   scopeCount = 0;

@@ -1,0 +1,149 @@
+import type { KeyValue } from "./any-value.js";
+import type { ProfilesBuilder } from "./builder.js";
+import type { ValueType } from "./profiles.js";
+import { FIXED64, LEN, VARINT, Writer, writeVarint } from "../proto/wire.js";
+
+/** What a profile says of itself; all but the sample type may be left out. */
+export interface ProfileFields {
+  readonly sampleType: ValueType;
+  readonly periodType?: ValueType;
+  readonly period?: bigint;
+  readonly timeUnixNano?: bigint;
+  readonly durationNano?: bigint;
+  /** 16 bytes. */
+  readonly profileId?: Buffer;
+  readonly attributes?: readonly KeyValue[];
+  /** What the profile was decoded from. It goes as soon as the profile's samples or attributes are changed. */
+  readonly originalPayload?: { readonly format: string; readonly bytes: Buffer };
+}
+
+const noIndices: readonly number[] = [];
+
+/** One profile of a batch being built. */
+export class ProfileBuilder {
+  /** Sample fields one after another, tags and lengths included. Who appends to it counts them in `sampleCount`. */
+  readonly samples: Writer;
+  sampleCount = 0;
+  /** Time + duration as a double; 0 where the time is not one after 1970. */
+  readonly endNano: number;
+  private readonly head: Writer;
+  private readonly payload: { readonly format: string; readonly bytes: Buffer } | undefined;
+
+  constructor(builder: ProfilesBuilder, fields: ProfileFields, sampleBytes: number) {
+    this.samples = new Writer(Math.max(64, sampleBytes));
+    this.head = new Writer(128);
+    this.payload = fields.originalPayload;
+    const time = Number(BigInt.asIntN(64, fields.timeUnixNano ?? 0n));
+    const duration = Number(BigInt.asIntN(64, fields.durationNano ?? 0n));
+    this.endNano = time > 0 ? time + Math.max(0, duration) : 0;
+    writeHead(this.head, builder, fields);
+  }
+
+  /**
+   * Appends a sample: indices of its stack, attributes and link, and its values; where `timestamps` are given, in unix
+   * nanoseconds, there are as many as values, or no values at all.
+   */
+  sample(
+    stack: number,
+    attributes: readonly number[] = noIndices,
+    link = 0,
+    values: readonly (bigint | number)[] = noIndices,
+    timestamps: readonly bigint[] = [],
+  ): void {
+    const out = this.samples;
+    out.message(2, () => {
+      if (stack !== 0) {
+        out.tag(1, VARINT);
+        out.varint(stack);
+      }
+      if (attributes.length > 0) packed(out, 2, attributes);
+      if (link !== 0) {
+        out.tag(3, VARINT);
+        out.varint(link);
+      }
+      if (values.length > 0) out.message(4, () => values.forEach((value) => out.varint64(BigInt(value))));
+      if (timestamps.length > 0) {
+        out.tag(5, LEN);
+        out.varint(8 * timestamps.length);
+        for (const timestamp of timestamps) out.fixed64(timestamp);
+      }
+    });
+    this.sampleCount++;
+  }
+
+  /** Bytes of the Profile message. */
+  get byteSize(): number {
+    return this.head.pos + this.samples.pos + (this.payload ? payloadHead(this.payload).pos + this.payload.bytes.length : 0);
+  }
+
+  /** Writes the content of the Profile message. */
+  write(out: Writer): void {
+    out.raw(this.head.buf, 0, this.head.pos);
+    out.raw(this.samples.buf, 0, this.samples.pos);
+    if (!this.payload) return;
+    const head = payloadHead(this.payload);
+    out.raw(head.buf, 0, head.pos);
+    out.raw(this.payload.bytes, 0, this.payload.bytes.length);
+  }
+}
+
+/** original_payload_format, and original_payload up to its content. */
+function payloadHead(payload: { readonly format: string; readonly bytes: Buffer }): Writer {
+  const head = new Writer(32);
+  head.string(9, payload.format);
+  head.tag(10, LEN);
+  head.varint(payload.bytes.length);
+  return head;
+}
+
+function writeHead(out: Writer, builder: ProfilesBuilder, fields: ProfileFields): void {
+  valueType(out, builder, 1, fields.sampleType);
+  if (fields.timeUnixNano) {
+    out.tag(3, FIXED64);
+    out.fixed64(fields.timeUnixNano);
+  }
+  number64(out, 4, fields.durationNano);
+  if (fields.periodType && (fields.periodType.type !== "" || fields.periodType.unit !== "")) {
+    valueType(out, builder, 5, fields.periodType);
+  }
+  number64(out, 6, fields.period);
+  if (fields.profileId) out.lengthDelimited(7, fields.profileId);
+  const attributes = fields.attributes ?? [];
+  if (attributes.length > 0) {
+    packed(
+      out,
+      11,
+      attributes.map((attribute) => builder.attribute(attribute)),
+    );
+  }
+}
+
+function valueType(out: Writer, builder: ProfilesBuilder, field: number, { type, unit }: ValueType): void {
+  const typeIndex = builder.string(type);
+  const unitIndex = builder.string(unit);
+  out.message(field, () => {
+    if (typeIndex !== 0) {
+      out.tag(1, VARINT);
+      out.varint(typeIndex);
+    }
+    if (unitIndex !== 0) {
+      out.tag(2, VARINT);
+      out.varint(unitIndex);
+    }
+  });
+}
+
+function number64(out: Writer, field: number, value: bigint | undefined): void {
+  if (!value) return;
+  out.tag(field, VARINT);
+  out.varint64(value);
+}
+
+function packed(out: Writer, field: number, list: readonly number[]): void {
+  out.ensure(5 * list.length + 12);
+  out.tag(field, LEN);
+  const start = out.pos;
+  out.varint(0);
+  for (const index of list) out.pos = writeVarint(out.buf, out.pos, index);
+  out.closeLength(start);
+}
