@@ -96,5 +96,7 @@ console.log(`${requests.length} requests, ${bytesIn} bytes, Node ${process.versi
 console.log(`${"case".padEnd(34)}${"CPU s/GB".padStart(10)}${"MB/s".padStart(8)}${"bytes out".padStart(12)}`);
 for (const [name, run] of Object.entries(cases)) {
   const perGb = measure(run);
-  console.log(`${name.padEnd(34)}${perGb.toFixed(1).padStart(10)}${(1000 / perGb).toFixed(0).padStart(8)}${String(run()).padStart(12)}`);
+  console.log(
+    `${name.padEnd(34)}${perGb.toFixed(1).padStart(10)}${(1000 / perGb).toFixed(0).padStart(8)}${String(run()).padStart(12)}`,
+  );
 }

@@ -1,5 +1,5 @@
+import { FIXED64, LEN, type Reader, VARINT, type Writer } from "../proto/wire.js";
 import { type AnyValue, emptyValue, type KeyValue } from "./any-value.js";
-import { FIXED64, LEN, Reader, VARINT, type Writer } from "../proto/wire.js";
 
 /** AnyValue and KeyValue on the wire. The bytes have passed the scanner: references are resolved, depth is bounded. */
 export function decodeAnyValue(reader: Reader): AnyValue {

@@ -1,11 +1,11 @@
-import { encodeAnyValue, encodeKeyValue } from "./any-value-codec.js";
+import { LEN, VARINT, varintSize, Writer, writeVarint } from "../proto/wire.js";
 import type { KeyValue } from "./any-value.js";
+import { encodeAnyValue, encodeKeyValue } from "./any-value-codec.js";
 import { OutDictionary } from "./dictionary-mapper.js";
 import { ProfileBuilder, type ProfileFields } from "./profile-builder.js";
 import { Profiles } from "./profiles.js";
 import type { ScanResult } from "./scan.js";
 import { ATTRIBUTE, FUNCTION, LINK, LOCATION, MAPPING, STACK, STRING, TABLES } from "./tables.js";
-import { LEN, VARINT, varintSize, Writer, writeVarint } from "../proto/wire.js";
 
 export { ProfileBuilder, type ProfileFields } from "./profile-builder.js";
 
@@ -205,6 +205,7 @@ function emptyScan(resourceCount: number, profileCount: number): ScanResult {
     profileCount,
     unknown: [],
     newestNano: 0,
+    hasUnknownTables: false,
     hasReferences: false,
   };
 }

@@ -1,5 +1,5 @@
-import { IntListTable } from "./int-list-table.js";
 import { LEN, Reader } from "../proto/wire.js";
+import { IntListTable } from "./int-list-table.js";
 
 /**
  * One profile's samples as columns. Row i has stack[i], attribute set attrSets[attrSet[i]] (attribute_table indices as

@@ -1,8 +1,8 @@
-import { decodeAnyValue, encodeAnyValue } from "./any-value-codec.js";
+import { LEN, Reader, VARINT, Writer } from "../proto/wire.js";
 import { type AnyValue, emptyValue, type KeyValue } from "./any-value.js";
+import { decodeAnyValue, encodeAnyValue } from "./any-value-codec.js";
 import { locateEntries } from "./scan-dictionary.js";
 import { ATTRIBUTE, FUNCTION, LINK, LOCATION, MAPPING, STACK, STRING, TABLES } from "./tables.js";
-import { LEN, Reader, VARINT, Writer } from "../proto/wire.js";
 
 export interface DictLine {
   readonly functionIndex: number;
@@ -300,7 +300,8 @@ export class Dictionary {
     write(appended);
     const size = appended.pos - lengthAt - 1;
     appended.closeLength(lengthAt);
-    const ranges = (this.appendedRanges[table] ??= []);
+    this.appendedRanges[table] ??= [];
+    const ranges = this.appendedRanges[table];
     ranges.push(appended.pos - size, appended.pos);
     return this.counts[table] + ranges.length / 2 - 1;
   }

@@ -69,7 +69,8 @@ function readProfile(reader: Reader, evidence: Evidence): void {
       readSample(reader.message(), evidence);
       continue;
     }
-    if ((field === 8 && wireType === LEN) || (field === 9 && wireType === VARINT) || field === 12) evidence.profile18 = true;
+    if ((field === 8 && wireType === LEN) || (field === 9 && wireType === VARINT) || field === 12)
+      evidence.profile18 = true;
     if (field === 9 && wireType === LEN) format = true;
     if (field === 10 && wireType === LEN) formatInTen = looksLikeFormat(reader.bytes());
     else reader.skip();
@@ -80,7 +81,9 @@ function readProfile(reader: Reader, evidence: Evidence): void {
 /** Protocol 1.8 had the payload's format ("pprof", "jfr") where later ones have the payload. */
 function looksLikeFormat(content: Buffer): boolean {
   if (content.length === 0 || content.length > 32) return false;
-  return content.every((byte) => byte === 0x2d || byte === 0x2e || (byte >= 0x30 && byte <= 0x39) || (byte | 0x20) >= 0x61);
+  return content.every(
+    (byte) => byte === 0x2d || byte === 0x2e || (byte >= 0x30 && byte <= 0x39) || (byte | 0x20) >= 0x61,
+  );
 }
 
 function readSample(reader: Reader, evidence: Evidence): void {

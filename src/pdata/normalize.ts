@@ -1,8 +1,8 @@
 import { isUtf8 } from "node:buffer";
-import { InvalidProfilesError } from "./invalid.js";
 import { commentField, type Field, type Layout, layouts, type Shape, shapes } from "../proto/shapes.js";
-import { maxValueDepth } from "./tables.js";
 import { FIXED64, LEN, Reader, VARINT, WireError, Writer } from "../proto/wire.js";
+import { InvalidProfilesError } from "./invalid.js";
+import { maxValueDepth } from "./tables.js";
 
 /**
  * The slow path: rewrites a legal but odd request (fields in parts, unpacked scalars, references, an older layout) to
@@ -148,7 +148,10 @@ class Normalizer {
   /** Writes a field from all that was given of it: lists in one packed chunk, messages merged, of scalars the last. */
   private field(field: Field, parts: Parts, message: string, depth: number): void {
     const { out, buf } = this;
-    if (field.number === commentField) return this.comments(parts);
+    if (field.number === commentField) {
+      this.comments(parts);
+      return;
+    }
     const start = parts[parts.length - 2];
     const end = parts[parts.length - 1];
     if (field.kind === "message") {
@@ -253,7 +256,8 @@ function gather(reader: Reader, field: Field, message: string, gathered: Map<Fie
 
 /** A packed chunk must hold whole elements, or the next chunk would complete its last one. */
 function checkPacked(buf: Buffer, start: number, end: number, kind: string): void {
-  if (kind === "fixed64" && (end - start) % 8 !== 0) throw new WireError("a packed list that is no multiple of 8 bytes");
+  if (kind === "fixed64" && (end - start) % 8 !== 0)
+    throw new WireError("a packed list that is no multiple of 8 bytes");
   if (kind === "varint" && end > start && buf[end - 1] >= 0x80) {
     throw new WireError("a packed list that ends inside a varint");
   }

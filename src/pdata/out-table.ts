@@ -1,5 +1,5 @@
-import { STRING } from "./tables.js";
 import { LEN, Writer, writeVarint } from "../proto/wire.js";
+import { STRING } from "./tables.js";
 
 const stringTag = (STRING << 3) | LEN;
 

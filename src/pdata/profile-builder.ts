@@ -1,7 +1,7 @@
+import { FIXED64, LEN, VARINT, Writer, writeVarint } from "../proto/wire.js";
 import type { KeyValue } from "./any-value.js";
 import type { ProfilesBuilder } from "./builder.js";
 import type { ValueType } from "./profiles.js";
-import { FIXED64, LEN, VARINT, Writer, writeVarint } from "../proto/wire.js";
 
 /** What a profile says of itself; all but the sample type may be left out. */
 export interface ProfileFields {
@@ -73,7 +73,9 @@ export class ProfileBuilder {
 
   /** Bytes of the Profile message. */
   get byteSize(): number {
-    return this.head.pos + this.samples.pos + (this.payload ? payloadHead(this.payload).pos + this.payload.bytes.length : 0);
+    return (
+      this.head.pos + this.samples.pos + (this.payload ? payloadHead(this.payload).pos + this.payload.bytes.length : 0)
+    );
   }
 
   /** Writes the content of the Profile message. */

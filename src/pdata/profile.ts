@@ -1,10 +1,10 @@
-import type { KeyValue } from "./any-value.js";
-import { countSamples, decodeColumns, type SampleColumns } from "./columns.js";
-import { copyFieldsExcept } from "./fields.js";
-import { indices } from "./dictionary.js";
-import type { Batch, ValueType } from "./profiles.js";
-import { editSamples } from "./sample-edit.js";
 import { FIXED64, LEN, Reader, VARINT, Writer } from "../proto/wire.js";
+import type { KeyValue } from "./any-value.js";
+import type { Batch, ValueType } from "./batch.js";
+import { countSamples, decodeColumns, type SampleColumns } from "./columns.js";
+import { indices } from "./dictionary.js";
+import { copyFieldsExcept } from "./fields.js";
+import { editSamples } from "./sample-edit.js";
 
 const noBytes = Buffer.alloc(0);
 

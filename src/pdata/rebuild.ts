@@ -1,16 +1,22 @@
 import { createHash } from "node:crypto";
+import { Reader, VARINT, varintSize, Writer, writeVarint } from "../proto/wire.js";
 import { copyField, DictionaryMapper, newScratch, OutDictionary } from "./dictionary-mapper.js";
 import type { Profile } from "./profile.js";
-import { Profiles } from "./profiles.js";
+import type { Profiles } from "./profiles.js";
 import type { ScanResult } from "./scan.js";
 import { last, openLength, readVarint, span } from "./scan-primitives.js";
 import { STACK, TABLES } from "./tables.js";
-import { Reader, VARINT, varintSize, Writer, writeVarint } from "../proto/wire.js";
 
 /** Part of a profile: the samples [from, to). */
 export interface Slice {
   readonly from: number;
   readonly to: number;
+}
+
+/** A request that was built, and what a scan of it would find. */
+export interface Built {
+  readonly buf: Buffer;
+  readonly scanned: ScanResult;
 }
 
 /** Which parts of a batch go into another. */
@@ -175,7 +181,7 @@ class Builder {
     return written;
   }
 
-  finish(): Profiles {
+  finish(): Built {
     const { dictionary, bodies } = this;
     const sizes = this.groups.map(measure);
     let size = 0;
@@ -213,7 +219,7 @@ class Builder {
       hasReferences: false,
     };
     if (hasDictionary) this.writeDictionary(buf, pos, scanned);
-    return Profiles.of(buf, scanned, "1.10", false);
+    return { buf, scanned };
   }
 
   private writeDictionary(buf: Buffer, pos: number, scanned: ScanResult): void {
@@ -245,7 +251,8 @@ function writeGroup(buf: Buffer, pos: number, group: ResourceGroup, sizes: reado
     buf[pos++] = 0x12;
     pos = writeVarint(buf, pos, sizes[i]);
     pos += scope.head.copy(buf, pos);
-    for (let p = 0; p < scope.profiles.length; p += 2) pos += bodies.copy(buf, pos, scope.profiles[p], scope.profiles[p + 1]);
+    for (let p = 0; p < scope.profiles.length; p += 2)
+      pos += bodies.copy(buf, pos, scope.profiles[p], scope.profiles[p + 1]);
   });
   return pos;
 }
@@ -334,14 +341,8 @@ function indexField(out: Writer, tag: number, index: number): void {
 const builder = new Builder();
 
 /** One request out of several; `select` says which parts of a batch's profiles go in. */
-export function buildProfiles(batches: readonly Profiles[], select?: Selection): Profiles {
+export function buildRequest(batches: readonly Profiles[], select?: Selection): Built {
   builder.reset();
   for (const batch of batches) builder.add(batch, select);
   return builder.finish();
 }
-
-/** The same batch with a dictionary of only what it uses. */
-export function pruneProfiles(batch: Profiles): Profiles {
-  return buildProfiles([batch]);
-}
-

@@ -1,10 +1,10 @@
-import { encodeAnyValue } from "./any-value-codec.js";
+import { LEN, Reader, VARINT, Writer } from "../proto/wire.js";
 import type { KeyValue } from "./any-value.js";
+import { encodeAnyValue } from "./any-value-codec.js";
 import type { Dictionary } from "./dictionary.js";
 import { IntListTable } from "./int-list-table.js";
 import { OutTable } from "./out-table.js";
 import { STACK } from "./tables.js";
-import { LEN, Reader, VARINT, Writer } from "../proto/wire.js";
 
 export interface EditedSamples {
   /** The profile's sample fields, tags included. */
@@ -130,7 +130,11 @@ function writeGroup(out: Writer, buf: Buffer, group: Group, sets: SetEditor): nu
         out.varint(group.stack);
       }
       const list = sets.list(group.set);
-      if (list.length > 0) out.message(2, () => list.forEach((index) => out.varint(index)));
+      if (list.length > 0) {
+        out.message(2, () => {
+          for (const index of list) out.varint(index);
+        });
+      }
       if (group.link !== 0) {
         out.tag(3, VARINT);
         out.varint(group.link);
@@ -138,7 +142,8 @@ function writeGroup(out: Writer, buf: Buffer, group: Group, sets: SetEditor): nu
       if (totals) out.message(4, () => out.varint64(totals[i]));
       else writePieces(out, 4, buf, group.values);
       writePieces(out, 5, buf, group.timestamps);
-      if (i === 0) for (let u = 0; u < group.unknown.length; u += 2) out.raw(buf, group.unknown[u], group.unknown[u + 1]);
+      if (i === 0)
+        for (let u = 0; u < group.unknown.length; u += 2) out.raw(buf, group.unknown[u], group.unknown[u + 1]);
     });
   }
   return count;
@@ -288,10 +293,13 @@ class SetEditor {
   private number(list: Int32Array): number {
     const identity = Int32Array.from(list, (index) => this.canonical(index)).sort();
     let kept = 0;
-    for (let i = 0; i < identity.length; i++) if (i === 0 || identity[i] !== identity[i - 1]) identity[kept++] = identity[i];
+    for (let i = 0; i < identity.length; i++)
+      if (i === 0 || identity[i] !== identity[i - 1]) identity[kept++] = identity[i];
     const number = this.outgoing.addList(identity.subarray(0, kept));
     if (number === this.written.length) {
-      const distinct = list.filter((index, at) => list.findIndex((o) => this.canonical(o) === this.canonical(index)) === at);
+      const distinct = list.filter(
+        (index, at) => list.findIndex((o) => this.canonical(o) === this.canonical(index)) === at,
+      );
       this.written.push(distinct);
     }
     return number;
@@ -315,4 +323,3 @@ class SetEditor {
     return canonical;
   }
 }
-

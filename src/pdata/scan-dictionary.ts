@@ -1,3 +1,4 @@
+import { Reader } from "../proto/wire.js";
 import {
   checkIndex,
   checkIndexList,
@@ -12,7 +13,6 @@ import {
 } from "./scan-primitives.js";
 import { references, scanAnyValue, scanUnknown } from "./scan-values.js";
 import { ATTRIBUTE, FUNCTION, LINK, LOCATION, MAPPING, STACK, STRING, TABLES, tableNames } from "./tables.js";
-import { Reader } from "../proto/wire.js";
 
 /** Where the entries of the dictionary are: entry i of a table is [ranges[2i], ranges[2i+1]). Reused from scan to scan. */
 export interface TableIndex {

@@ -1,8 +1,8 @@
+import { WireError } from "../proto/wire.js";
 import { checkTables, indexTables, newTableIndex, shrink } from "./scan-dictionary.js";
 import { checkString, fail, fault, openLength, readTag, span, tag } from "./scan-primitives.js";
 import { found, scanProfile } from "./scan-profile.js";
 import { references, scanResource, scanScope, scanUnknown } from "./scan-values.js";
-import { WireError } from "../proto/wire.js";
 
 /** What one walk over a request found: where its parts are and how many samples each resource has. */
 export interface ScanResult {

@@ -1,6 +1,6 @@
 import type { Profile } from "./profile.js";
-import type { Profiles } from "./profiles.js";
-import { buildProfiles, type Slice } from "./rebuild.js";
+import { Profiles } from "./profiles.js";
+import { buildRequest, type Slice } from "./rebuild.js";
 
 export interface SplitLimit {
   /** Sample messages per piece; 0 = no limit. */
@@ -38,10 +38,12 @@ export function splitProfiles(batch: Profiles, limit: SplitLimit): Profiles[] {
 
 /** Builds the range; where it is too large, its halves. */
 function fit(batch: Profiles, rows: Rows, range: Range, limit: SplitLimit, pieces: Profiles[]): void {
-  const piece = buildProfiles([batch], {
-    slice: (profile) => rows.slice(profile, range),
-    withEmpty: range.from === 0 && pieces.length === 0,
-  });
+  const piece = Profiles.built(
+    buildRequest([batch], {
+      slice: (profile) => rows.slice(profile, range),
+      withEmpty: range.from === 0 && pieces.length === 0,
+    }),
+  );
   if (limit.maxBytes > 0 && piece.byteSize > limit.maxBytes && range.to - range.from > 1) {
     const middle = (range.from + range.to) >>> 1;
     fit(batch, rows, { from: range.from, to: middle }, limit, pieces);

@@ -60,12 +60,12 @@ function writeMessage(writer: Writer, shape: Shape, json: Json, path: string, de
 
 function writeList(writer: Writer, field: Field, list: readonly Json[], path: string, depth: number): void {
   if (field.kind === "message" || field.kind === "string" || field.kind === "bytes") {
-    list.forEach((value, i) => writeField(writer, field, value, `${path}[${i}]`, depth, true));
+    for (const [i, value] of list.entries()) writeField(writer, field, value, `${path}[${i}]`, depth, true);
     return;
   }
   if (list.length === 0) return;
   writer.message(field.number, () => {
-    list.forEach((value, i) => writeScalar(writer, field, value, `${path}[${i}]`));
+    for (const [i, value] of list.entries()) writeScalar(writer, field, value, `${path}[${i}]`);
   });
 }
 
@@ -151,7 +151,8 @@ function readMessage(reader: Reader, shape: Shape): Record<string, unknown> {
     const key = camel(field.name);
     if (!field.repeated) out[key] = readValue(reader, field);
     else {
-      const list = (out[key] ??= []) as unknown[];
+      out[key] ??= [];
+      const list = out[key] as unknown[];
       if (reader.wireType === LEN && (field.kind === "varint" || field.kind === "fixed64")) {
         const packed = reader.message();
         while (packed.pos < packed.end) list.push(readValue(packed, field));

@@ -191,13 +191,32 @@ function renumbered(name: string, rows: readonly Row[], moves: readonly (readonl
   return { name, oneof: false, fields };
 }
 
-const oldSample = renumbered("Sample", sampleRows, [[1, 1], [2, 4], [3, 2], [4, 3], [5, 5]]);
+const oldSample = renumbered("Sample", sampleRows, [
+  [1, 1],
+  [2, 4],
+  [3, 2],
+  [4, 3],
+  [5, 5],
+]);
 
 /** Protocol 1.8: seven was comment_strindices, and everything behind it stood one higher. */
 const profile18 = renumbered(
   "Profile",
   [...profileRows, [1000, "comment_strindices", "repeated int32"]],
-  [[1, 1], [2, 2], [3, 3], [4, 4], [5, 5], [6, 6], [7, 1000], [8, 7], [9, 8], [10, 9], [11, 10], [12, 11]],
+  [
+    [1, 1],
+    [2, 2],
+    [3, 3],
+    [4, 4],
+    [5, 5],
+    [6, 6],
+    [7, 1000],
+    [8, 7],
+    [9, 8],
+    [10, 9],
+    [11, 10],
+    [12, 11],
+  ],
 );
 
 /** Field that carries protocol 1.8's comments through the translation; it is never written. */
@@ -207,5 +226,11 @@ export const commentField = 1000;
 export const layouts: ReadonlyMap<Layout, ReadonlyMap<string, Shape>> = new Map([
   ["1.10", new Map<string, Shape>()],
   ["1.9", new Map([["Sample", oldSample]])],
-  ["1.8", new Map([["Sample", oldSample], ["Profile", profile18]])],
+  [
+    "1.8",
+    new Map([
+      ["Sample", oldSample],
+      ["Profile", profile18],
+    ]),
+  ],
 ]);

@@ -178,7 +178,9 @@ export class Reader {
         this.pos += 4;
         return;
       default:
-        throw new WireError(this.wireType === 3 || this.wireType === 4 ? "groups are not supported" : "unknown wire type");
+        throw new WireError(
+          this.wireType === 3 || this.wireType === 4 ? "groups are not supported" : "unknown wire type",
+        );
     }
   }
 }

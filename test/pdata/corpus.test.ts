@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { InvalidProfilesError } from "../../src/pdata/invalid.js";
-import { mergeProfiles } from "../../src/pdata/merge.js";
+import { mergeProfiles, pruneProfiles } from "../../src/pdata/merge.js";
 import { Profiles } from "../../src/pdata/profiles.js";
-import { pruneProfiles } from "../../src/pdata/rebuild.js";
+
 import { splitProfiles } from "../../src/pdata/split.js";
 import { jsonToProto, protoToJson } from "../../src/proto/otlp-json.js";
 import { meaningOf } from "../support/otlp-oracle.js";
@@ -37,7 +37,11 @@ describe("requests of every legal shape keep their whole meaning", () => {
       assert.deepEqual(meaningOf(bytesOf([Profiles.parse(jsonToProto(json))])), want, "through OTLP/JSON");
       const pieces = splitProfiles(batch, { maxSamples: 2, maxBytes: 0 });
       for (const piece of pieces) assert.ok(piece.sampleCount <= 2);
-      assert.deepEqual(withoutPayload(meaningOf(bytesOf(pieces), { ignoreId: true })), withoutPayload(meaningOf([read(twin ?? file)], { ignoreId: true })), "split");
+      assert.deepEqual(
+        withoutPayload(meaningOf(bytesOf(pieces), { ignoreId: true })),
+        withoutPayload(meaningOf([read(twin ?? file)], { ignoreId: true })),
+        "split",
+      );
     });
   }
 });
@@ -45,7 +49,8 @@ describe("requests of every legal shape keep their whole meaning", () => {
 /** A profile that was cut loses its payload: it no longer says the same. */
 function withoutPayload(meaning: Map<string, unknown>): Map<string, unknown> {
   const out = new Map<string, unknown>();
-  for (const [key, tally] of meaning) out.set(key.replace(/dropped (\d+) (?:pprof|jfr|linux perf)? ?[0-9a-f]* /, "dropped $1 "), tally);
+  for (const [key, tally] of meaning)
+    out.set(key.replace(/dropped (\d+) (?:pprof|jfr|linux perf)? ?[0-9a-f]* /, "dropped $1 "), tally);
   return out;
 }
 
@@ -72,7 +77,10 @@ describe("older layouts are recognised", () => {
 describe("broken requests are refused with a reason", () => {
   for (const { file, why } of cases.filter((entry) => entry.verdict === "invalid")) {
     it(`${file}: ${why}`, () => {
-      assert.throws(() => Profiles.parse(read(file)), (error) => error instanceof InvalidProfilesError && error.message.length > 10);
+      assert.throws(
+        () => Profiles.parse(read(file)),
+        (error) => error instanceof InvalidProfilesError && error.message.length > 10,
+      );
     });
   }
 });

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { InvalidProfilesError } from "../../src/pdata/invalid.js";
+import { pruneProfiles } from "../../src/pdata/merge.js";
 import { Profiles } from "../../src/pdata/profiles.js";
-import { pruneProfiles } from "../../src/pdata/rebuild.js";
+
 import { judge, meaningOf } from "../support/otlp-oracle.js";
 import { createRandom, mutate } from "../support/random.js";
 
@@ -28,7 +29,11 @@ function compare(bytes: Buffer): "accepted" | "refused" | "translated" {
     reason = caught.message;
   }
   if (batch && batch.layout !== "1.10") return "translated";
-  assert.equal(batch !== undefined, verdict.ok, verdict.ok ? `refused: ${reason}` : `accepted, though ${verdict.reason}`);
+  assert.equal(
+    batch !== undefined,
+    verdict.ok,
+    verdict.ok ? `refused: ${reason}` : `accepted, though ${verdict.reason}`,
+  );
   if (!batch) return "refused";
   const want = meaningOf([bytes]);
   assert.deepEqual(meaningOf([Buffer.concat(batch.encode())]), want);
@@ -59,7 +64,8 @@ describe("the scanner agrees with protobufjs plus checks", () => {
   });
 
   it("on prefixes of a recorded request", () => {
-    for (let end = 0; end < recorded.length; end += process.env.FLAMEPIPE_LONG ? 61 : 4001) compare(recorded.subarray(0, end));
+    for (let end = 0; end < recorded.length; end += process.env.FLAMEPIPE_LONG ? 61 : 4001)
+      compare(recorded.subarray(0, end));
   });
 });
 
@@ -69,7 +75,7 @@ describe("hostile shapes are refused in bounded time", () => {
     "16 MiB of empty strings": () => nest(0x12, Buffer.alloc(1 << 24, Buffer.from([0x2a, 0x00]))),
     "a varint that never ends": () => Buffer.concat([Buffer.from([0x0a]), Buffer.alloc(1 << 20, 0xff)]),
     "one million nested lists": () => Buffer.alloc(1 << 20, 0x0a),
-    "groups": () => Buffer.alloc(1 << 20, 0x0b),
+    groups: () => Buffer.alloc(1 << 20, 0x0b),
   };
   for (const [name, make] of Object.entries(cases)) {
     it(name, () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { mergeProfiles } from "../../src/pdata/merge.js";
+import { mergeProfiles, pruneProfiles } from "../../src/pdata/merge.js";
 import { Profiles } from "../../src/pdata/profiles.js";
-import { pruneProfiles } from "../../src/pdata/rebuild.js";
+
 import { splitProfiles } from "../../src/pdata/split.js";
 import { jsonToProto, protoToJson } from "../../src/proto/otlp-json.js";
 import { generateRequest } from "../support/generate.js";
@@ -30,19 +30,28 @@ describe("what the fast path encodes, protobufjs decodes to the same meaning", (
   property("merged", (requests) => {
     const merged = mergeProfiles(requests.map((bytes) => Profiles.parse(bytes)));
     assert.deepEqual(meaningOf(bytesOf([merged])), meaningOf(requests));
-    assert.equal(merged.sampleCount, requests.reduce((sum, bytes) => sum + Profiles.parse(bytes).sampleCount, 0));
+    assert.equal(
+      merged.sampleCount,
+      requests.reduce((sum, bytes) => sum + Profiles.parse(bytes).sampleCount, 0),
+    );
   });
 
   property("split by samples", (requests, seed) => {
     const maxSamples = 1 + (seed % 5);
-    const pieces = splitProfiles(mergeProfiles(requests.map((bytes) => Profiles.parse(bytes))), { maxSamples, maxBytes: 0 });
+    const pieces = splitProfiles(mergeProfiles(requests.map((bytes) => Profiles.parse(bytes))), {
+      maxSamples,
+      maxBytes: 0,
+    });
     assert.deepEqual(meaningOf(bytesOf(pieces), { ignoreId: true }), meaningOf(requests, { ignoreId: true }));
     for (const piece of pieces) assert.ok(piece.sampleCount <= maxSamples);
   });
 
   property("split by bytes", (requests) => {
     const maxBytes = 900;
-    const pieces = splitProfiles(mergeProfiles(requests.map((bytes) => Profiles.parse(bytes))), { maxSamples: 0, maxBytes });
+    const pieces = splitProfiles(mergeProfiles(requests.map((bytes) => Profiles.parse(bytes))), {
+      maxSamples: 0,
+      maxBytes,
+    });
     assert.deepEqual(meaningOf(bytesOf(pieces), { ignoreId: true }), meaningOf(requests, { ignoreId: true }));
     for (const piece of pieces) {
       assert.ok(piece.byteSize <= maxBytes || piece.sampleCount <= 1 || pieces.length === 1, `${piece.byteSize} bytes`);
@@ -59,7 +68,10 @@ describe("what the fast path encodes, protobufjs decodes to the same meaning", (
     for (const bytes of requests) {
       const batch = Profiles.parse(bytes);
       for (const resource of batch.resources) {
-        resource.setAttributes([...resource.attributes, { key: "region", value: { type: "string", value: "eu-1" }, unit: "" }]);
+        resource.setAttributes([
+          ...resource.attributes,
+          { key: "region", value: { type: "string", value: "eu-1" }, unit: "" },
+        ]);
       }
       const out = Buffer.concat(batch.encode());
       const verdict = judge(out);

@@ -7,10 +7,12 @@ import { type Profile, Profiles } from "../../src/pdata/profiles.js";
 import { splitProfiles } from "../../src/pdata/split.js";
 import { encodeRequest, judge } from "../support/otlp-oracle.js";
 
-const without = (...keys: string[]) => (attributes: readonly KeyValue[]) => {
-  const kept = attributes.filter((attribute) => !keys.includes(attribute.key));
-  return kept.length === attributes.length ? attributes : kept;
-};
+const without =
+  (...keys: string[]) =>
+  (attributes: readonly KeyValue[]) => {
+    const kept = attributes.filter((attribute) => !keys.includes(attribute.key));
+    return kept.length === attributes.length ? attributes : kept;
+  };
 
 const profilesOf = (batch: Profiles): Profile[] =>
   batch.resources.flatMap((resource) => resource.scopes.flatMap((scope) => [...scope.profiles]));
@@ -28,12 +30,20 @@ function request(samples: object[], extra: object = {}): Profiles {
   ];
   return Profiles.parse(
     encodeRequest({
-      resource_profiles: [{ scope_profiles: [{ profiles: [{ sample_type: { type_strindex: 1, unit_strindex: 2 }, samples, ...extra }] }] }],
+      resource_profiles: [
+        {
+          scope_profiles: [{ profiles: [{ sample_type: { type_strindex: 1, unit_strindex: 2 }, samples, ...extra }] }],
+        },
+      ],
       dictionary: {
         mapping_table: [{}],
         location_table: [{}, { address: "1" }, { address: "2" }],
         function_table: [{}],
-        link_table: [{}, { trace_id: Buffer.alloc(16), span_id: Buffer.alloc(8) }, { trace_id: Buffer.alloc(16, 7), span_id: Buffer.alloc(8, 7) }],
+        link_table: [
+          {},
+          { trace_id: Buffer.alloc(16), span_id: Buffer.alloc(8) },
+          { trace_id: Buffer.alloc(16, 7), span_id: Buffer.alloc(8, 7) },
+        ],
         string_table: strings,
         attribute_table,
         stack_table: [{}, { location_indices: [1] }, { location_indices: [1] }, { location_indices: [2] }],
@@ -119,7 +129,9 @@ describe("samples that became equal are joined", () => {
       { stack_index: 1, attribute_indices: [5], values: ["1"] },
       { stack_index: 3, attribute_indices: [3], values: ["1"] },
     ]);
-    const dropped = profilesOf(batch)[0].mapSampleAttributes((attributes) => (attributes.some((a) => a.value.value === "a") ? null : attributes));
+    const dropped = profilesOf(batch)[0].mapSampleAttributes((attributes) =>
+      attributes.some((a) => a.value.value === "a") ? null : attributes,
+    );
     assert.equal(dropped, 2);
     assert.equal(batch.sampleCount, 1);
   });
@@ -134,7 +146,9 @@ describe("samples that became equal are joined", () => {
   });
 
   it("the edit runs once per distinct attribute set", () => {
-    const batch = request(Array.from({ length: 50 }, (_, i) => ({ stack_index: 1, attribute_indices: [(i % 2) + 1], values: ["1"] })));
+    const batch = request(
+      Array.from({ length: 50 }, (_, i) => ({ stack_index: 1, attribute_indices: [(i % 2) + 1], values: ["1"] })),
+    );
     let calls = 0;
     profilesOf(batch)[0].mapSampleAttributes((attributes) => {
       calls++;
@@ -148,7 +162,8 @@ describe("samples that became equal are joined", () => {
 describe("what was removed occurs nowhere in the output", () => {
   const folder = "test/fixtures/otlp-ebpf/";
   const recorded = readdirSync(folder).map((file) => readFileSync(`${folder}${file}`));
-  const occurs = (batches: readonly Profiles[], text: string): boolean => batches.some((batch) => Buffer.concat(batch.encode()).includes(text));
+  const occurs = (batches: readonly Profiles[], text: string): boolean =>
+    batches.some((batch) => Buffer.concat(batch.encode()).includes(text));
 
   it("after sample attributes were deleted", () => {
     for (const bytes of recorded) {
@@ -165,7 +180,9 @@ describe("what was removed occurs nowhere in the output", () => {
       resource_profiles: [
         {
           resource: { attributes: [{ key: "service.name", value: { string_value: "canary-attribute" } }] },
-          scope_profiles: [{ profiles: [{ sample_type: { type_strindex: 2 }, samples: [{ stack_index: 1, values: ["1"] }] }] }],
+          scope_profiles: [
+            { profiles: [{ sample_type: { type_strindex: 2 }, samples: [{ stack_index: 1, values: ["1"] }] }] },
+          ],
         },
         { resource: { attributes: [{ key: "service.name", value: { string_value: "kept" } }] } },
       ],
@@ -180,7 +197,10 @@ describe("what was removed occurs nowhere in the output", () => {
       },
     });
     const batch = Profiles.parse(own);
-    assert.equal(batch.filterResources((resource) => resource.attributes[0].value.value === "kept"), 1);
+    assert.equal(
+      batch.filterResources((resource) => resource.attributes[0].value.value === "kept"),
+      1,
+    );
     const merged = mergeProfiles([batch, Profiles.parse(recorded[0])]);
     const pieces = splitProfiles(merged, { maxSamples: 100, maxBytes: 0 });
     for (const canary of canaries) assert.ok(!occurs([batch, merged, ...pieces], canary), canary);
@@ -198,7 +218,9 @@ describe("what was removed occurs nowhere in the output", () => {
       dictionary: { string_table: ["", "canary.key", "canary-value"] },
     });
     const batch = Profiles.parse(own);
-    assert.deepEqual(batch.resources[0].attributes, [{ key: "canary.key", value: { type: "string", value: "canary-value" }, unit: "" }]);
+    assert.deepEqual(batch.resources[0].attributes, [
+      { key: "canary.key", value: { type: "string", value: "canary-value" }, unit: "" },
+    ]);
     batch.resources[0].setAttributes([]);
     assert.ok(!occurs([batch], "canary"));
   });
@@ -206,7 +228,8 @@ describe("what was removed occurs nowhere in the output", () => {
   it("a piece of a split holds only what it uses", () => {
     const pieces = splitProfiles(Profiles.parse(recorded[0]), { maxSamples: 50, maxBytes: 0 });
     assert.ok(pieces.length >= 19);
-    for (const piece of pieces) assert.ok(piece.dictionary.stringCount < 900, `${piece.dictionary.stringCount} strings`);
+    for (const piece of pieces)
+      assert.ok(piece.dictionary.stringCount < 900, `${piece.dictionary.stringCount} strings`);
   });
 });
 
@@ -221,7 +244,9 @@ it("a copy is edited on its own", () => {
 });
 
 it("times are shifted, exactly", () => {
-  const batch = request([{ stack_index: 1, timestamps_unix_nano: ["1763890000000000001"] }], { time_unix_nano: "1763890000000000000" });
+  const batch = request([{ stack_index: 1, timestamps_unix_nano: ["1763890000000000001"] }], {
+    time_unix_nano: "1763890000000000000",
+  });
   const [profile] = profilesOf(batch);
   profile.shiftTime(1_000_000_007n);
   assert.equal(profile.timeUnixNano, 1763890001000000007n);

@@ -2,7 +2,16 @@ import type { Random } from "./random.js";
 
 /** Makes valid requests as plain objects (names as in the .proto files; 64-bit numbers as strings), the same for the same seed. */
 
-const bigs = ["0", "1", "127", "128", "9007199254740991", "9007199254740992", "9007199254740993", "9223372036854775807"];
+const bigs = [
+  "0",
+  "1",
+  "127",
+  "128",
+  "9007199254740991",
+  "9007199254740992",
+  "9007199254740993",
+  "9223372036854775807",
+];
 const signed = [...bigs, "-1", "-9223372036854775808"];
 const words = ["", "main", "runtime.mallocgc", "é", "日本", "a".repeat(200), "x\u0000y", "__proto__"];
 
@@ -23,7 +32,9 @@ function anyValue(random: Random, depth = 0): Entry {
     case 5:
       return { array_value: { values: many(random, 3, () => anyValue(random, depth + 1)) } };
     default:
-      return { kvlist_value: { values: many(random, 3, (i) => ({ key: `k${i}`, value: anyValue(random, depth + 1) })) } };
+      return {
+        kvlist_value: { values: many(random, 3, (i) => ({ key: `k${i}`, value: anyValue(random, depth + 1) })) },
+      };
   }
 }
 
@@ -33,11 +44,19 @@ function many<T>(random: Random, most: number, make: (i: number) => T): T[] {
 
 /** A request of a host; `host` decides its resource attribute host.name. */
 export function generateRequest(random: Random, host = random.int(4)): Entry {
-  const strings = [...new Set(["", "samples", "count", "cpu", "nanoseconds", ...many(random, 12, (i) => `${random.pick(words)}${i}`)])];
+  const strings = [
+    ...new Set(["", "samples", "count", "cpu", "nanoseconds", ...many(random, 12, (i) => `${random.pick(words)}${i}`)]),
+  ];
   const string = (): number => random.int(strings.length);
   const table = (most: number, make: () => Entry): Entry[] => [{}, ...many(random, most, make)];
-  const attributes = table(8, () => ({ key_strindex: string(), value: anyValue(random), unit_strindex: random.chance(0.2) ? string() : 0 }));
-  const attributeList = (most: number): number[] => [...new Set(many(random, most, () => random.int(attributes.length)))];
+  const attributes = table(8, () => ({
+    key_strindex: string(),
+    value: anyValue(random),
+    unit_strindex: random.chance(0.2) ? string() : 0,
+  }));
+  const attributeList = (most: number): number[] => [
+    ...new Set(many(random, most, () => random.int(attributes.length))),
+  ];
   const functions = table(8, () => ({
     name_strindex: string(),
     system_name_strindex: string(),
@@ -53,10 +72,17 @@ export function generateRequest(random: Random, host = random.int(4)): Entry {
   const locations = table(10, () => ({
     mapping_index: random.int(mappings.length),
     address: random.pick(bigs),
-    lines: many(random, 3, () => ({ function_index: random.int(functions.length), line: random.pick(bigs), column: "1" })),
+    lines: many(random, 3, () => ({
+      function_index: random.int(functions.length),
+      line: random.pick(bigs),
+      column: "1",
+    })),
     attribute_indices: attributeList(2),
   }));
-  const links = table(4, () => ({ trace_id: Buffer.alloc(16, random.int(256)), span_id: Buffer.alloc(8, random.int(256)) }));
+  const links = table(4, () => ({
+    trace_id: Buffer.alloc(16, random.int(256)),
+    span_id: Buffer.alloc(8, random.int(256)),
+  }));
   const stacks = table(8, () => ({ location_indices: many(random, 6, () => random.int(locations.length)) }));
   const sample = (): Entry => {
     const count = random.int(4) + 1;

@@ -70,7 +70,12 @@ export function checkText(bytes: Buffer, type: protobuf.Type): void {
 }
 
 function allowed(field: protobuf.Field, wireType: number): boolean {
-  const own = field.resolvedType || ["string", "bytes"].includes(field.type) ? 2 : ["fixed64", "double"].includes(field.type) ? 1 : 0;
+  const own =
+    field.resolvedType || ["string", "bytes"].includes(field.type)
+      ? 2
+      : ["fixed64", "double"].includes(field.type)
+        ? 1
+        : 0;
   return wireType === own || (field.repeated && own !== 2 && wireType === 2);
 }
 
@@ -105,7 +110,11 @@ function checkIndices(request: Request): string | undefined {
   };
   const value = (any: Any): void => {
     if (!any) return;
-    if (any.string_value_strindex !== undefined && any.string_value_strindex !== null && any.value === "string_value_strindex") {
+    if (
+      any.string_value_strindex !== undefined &&
+      any.string_value_strindex !== null &&
+      any.value === "string_value_strindex"
+    ) {
       check(any.string_value_strindex, "string_table", "value reference");
     }
     for (const element of any.array_value?.values ?? []) value(element);
@@ -299,12 +308,16 @@ class Flattener {
     const head = `${scope} P ${/^0*$/.test(id) ? "" : id} ${p.time_unix_nano ?? 0}+${p.duration_nano ?? 0} ${this.type(p.sample_type)} ${this.type(p.period_type)} ${p.period ?? 0} dropped ${p.dropped_attributes_count ?? 0} ${payload} ${this.attributes(p.attribute_indices)}`;
     add(out, head);
     for (const sample of p.samples ?? []) {
-      const stack = (this.dictionary.stack_table?.[sample.stack_index ?? 0]?.location_indices ?? []).map((i: number) => this.location(i));
+      const stack = (this.dictionary.stack_table?.[sample.stack_index ?? 0]?.location_indices ?? []).map((i: number) =>
+        this.location(i),
+      );
       const shape = `${sample.values?.length ? "v" : ""}${sample.timestamps_unix_nano?.length ? "t" : ""}`;
       const key = `${head} ${shape} ${this.attributes(sample.attribute_indices)} ${this.link(sample.link_index)} ${stack.join(" < ")}`;
       const tally = add(out, key);
       const values = (sample.values ?? []).map((v: Any) => BigInt(v.toString()));
-      const stamps = (sample.timestamps_unix_nano ?? []).map((t: Any, i: number) => (values.length ? `${t}:${values[i]}` : `${t}`));
+      const stamps = (sample.timestamps_unix_nano ?? []).map((t: Any, i: number) =>
+        values.length ? `${t}:${values[i]}` : `${t}`,
+      );
       for (const value of values) tally.values += value;
       tally.events += values.length ? values.reduce((a: bigint, b: bigint) => a + b, 0n) : BigInt(stamps.length);
       tally.stamps.push(...stamps);

@@ -37,7 +37,11 @@ export function mutate(bytes: Buffer, random: Random): Buffer {
         out = Buffer.concat([out.subarray(0, at), out.subarray(at + length)]);
         break;
       case 3:
-        out = Buffer.concat([out.subarray(0, at), Buffer.from(Array.from({ length }, () => random.int(256))), out.subarray(at)]);
+        out = Buffer.concat([
+          out.subarray(0, at),
+          Buffer.from(Array.from({ length }, () => random.int(256))),
+          out.subarray(at),
+        ]);
         break;
       default:
         out = Buffer.concat([out.subarray(0, at + length), out.subarray(at)]);

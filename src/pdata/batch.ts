@@ -1,0 +1,18 @@
+import type { Dictionary } from "./dictionary.js";
+
+/** A sample type or period type: what is counted, and in which unit. */
+export interface ValueType {
+  readonly type: string;
+  readonly unit: string;
+}
+
+/** What belongs to the batch as a whole and is shared by all its views. */
+export interface Batch {
+  dictionary: Dictionary;
+  /** Set once references or items were removed: entries nobody uses any more must not be sent. */
+  needsPrune: boolean;
+  /** True if attributes of resources or scopes came as references: their strings stand in string_table too. */
+  readonly hadReferences: boolean;
+  /** original_payload fields that went because their profile's samples or attributes changed. */
+  droppedPayloads: number;
+}
