@@ -33,13 +33,25 @@ class Conformer {
 
   conform(schema: z.ZodType, node: Node, path: readonly PathPart[]): unknown {
     const view = viewSchema(schema);
-    if (node.kind === "scalar") return conformScalar(schema, view, node);
+    if (node.kind === "scalar") {
+      if (view.duration) this.warnOfNanoseconds(node, path);
+      return conformScalar(schema, view, node);
+    }
     const wantsMap = view.leaves.some((leaf) => leaf.type === "object" || leaf.type === "record");
     const wantsList = view.leaves.some((leaf) => leaf.type === "array");
     if (node.kind === "map" && wantsMap) return this.conformMap(view, node, path);
     if (node.kind === "list" && wantsList) return this.conformList(view, node, path);
     const text = node.expanded?.text;
     return text !== undefined && wantsText(view) && !has(view, "unknown") ? text : toPlain(node);
+  }
+
+  /** A bare integer is nanoseconds, which hardly anyone means. */
+  private warnOfNanoseconds(node: ScalarNode, path: readonly PathPart[]): void {
+    const { value } = node;
+    if (typeof value !== "bigint" || value === 0n || value >= 1_000_000n || value <= -1_000_000n) return;
+    const key = path.at(-1);
+    const message = `${this.scope.decoding}'${this.scope.name(path)}' is ${value} nanoseconds (for seconds write ${key}: ${value}s)`;
+    this.problems.warn(node.at, [...this.scope.path, ...path], message);
   }
 
   private conformMap(view: SchemaView, node: MapNode, path: readonly PathPart[]): unknown {

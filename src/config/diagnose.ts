@@ -111,12 +111,13 @@ function isDefaultMessage(issue: Issue): boolean {
 function validation(where: Where, message: string): string {
   const path = [...where.path];
   const last = path.at(-1);
-  if (last !== undefined && new RegExp(`["'\`]${escapeRegExp(String(last))}["'\`]`).test(message)) path.pop();
+  if (last !== undefined && namesKey(message, String(last))) path.pop();
   return `${[...where.scope.path, ...path].join("::")}: ${message}${originOf(where.node)}`;
 }
 
-function escapeRegExp(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+/** True if the message begins with the key, or quotes it. */
+function namesKey(message: string, key: string): boolean {
+  return message.startsWith(`${key} `) || ["'", '"', "`"].some((quote) => message.includes(quote + key + quote));
 }
 
 function unknownKey(key: string, where: Where): Finding {

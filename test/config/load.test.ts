@@ -85,6 +85,7 @@ describe("a right configuration", () => {
     const { config, problems, warnings } = await load(["good-everything.yaml"]);
     assert.deepEqual(problems, []);
     assert.deepEqual(warnings.map(formatProblem), [
+      `good-everything.yaml:11:14: warning: 'processors' error reading configuration for "batch/ns": 'timeout' is 5 nanoseconds (for seconds write timeout: 5s)`,
       `good-everything.yaml:18:3: warning: 'exporters' "otlp" alias is deprecated; use "otlp_grpc" instead`,
       "good-everything.yaml:36:24: warning: service::telemetry::metrics::address is deprecated; write readers: [{pull: {exporter: {prometheus: {host, port}}}}]",
     ]);
@@ -262,5 +263,18 @@ describe("several sources", () => {
     assert.deepEqual(failed.problems.map(formatProblem), [
       "https://example.com/c:1:1: cannot retrieve the configuration: unable to fetch https://example.com/c: status code: 404",
     ]);
+  });
+});
+
+describe("a duration without a unit", () => {
+  it("is nanoseconds, and says so where that is hardly meant", async () => {
+    const { warned, config } = await loadYaml(withExporter("{endpoint: x, timeout: 5}"));
+    assert.deepEqual(warned, [
+      `yaml:1:90: warning: 'exporters' error reading configuration for "otlp_grpc": 'timeout' is 5 nanoseconds (for seconds write timeout: 5s)`,
+    ]);
+    assert.ok(config);
+    for (const fine of ["0", "0s", "5000000000", "5ns"]) {
+      assert.deepEqual((await loadYaml(withExporter(`{endpoint: x, timeout: ${fine}}`))).warned, [], fine);
+    }
   });
 });
