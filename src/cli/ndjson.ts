@@ -6,7 +6,7 @@ const newline = 0x0a;
 
 /**
  * Answers each line of `input` that is not blank with one line on `output`, in order. `answer` gets undefined for a line
- * longer than maxLineBytes, whose text is not kept. Resolves when the input has ended and all is written, or when the
+ * longer than maxLineBytes, whose text is not kept; it returns JSON. Resolves when the input has ended and all is written, or when the
  * reader of the output went away.
  */
 export async function answerLines(
@@ -25,7 +25,7 @@ export async function answerLines(
     const line = pendingBytes > maxLineBytes ? undefined : Buffer.concat(pending).toString("utf8");
     pending = [];
     pendingBytes = 0;
-    return line !== undefined && line.trim() === "" ? "" : `${answer(line)}\n`;
+    return line !== undefined && line.trim() === "" ? "" : `${oneLine(answer(line))}\n`;
   };
   const keep = (part: Buffer): void => {
     pendingBytes += part.length;
@@ -61,4 +61,12 @@ async function write(output: Writable, text: string): Promise<void> {
     output.on("drain", done);
     output.on("close", done);
   });
+}
+
+/** JSON in which nothing is taken for a line end, by readers that know more of them than the newline. */
+function oneLine(json: string): string {
+  return json.replace(
+    /[\u0080-\u009f\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

@@ -1,5 +1,6 @@
 import { RE2JS, RE2JSException, RE2JSSyntaxException } from "re2js";
 import { rewritePattern } from "./rewrite.js";
+import { compileSimple } from "./simple.js";
 import { expandTemplate } from "./template.js";
 
 /** The pattern is none; the message is Go's ("error parsing regexp: missing closing ): `(`"). */
@@ -72,7 +73,7 @@ function createRegExp(source: string): CompiledRegExp {
   } catch (caught) {
     throw new RegExpSyntaxError(firstFault(source, diagnosis, faultText(caught, source)));
   }
-  return createCompiled(source, groupNames, createEngine(re));
+  return createCompiled(source, groupNames, compileSimple(source) ?? createEngine(re));
 }
 
 function createEngine(re: RE2JS): MatchEngine {
@@ -111,6 +112,7 @@ function faultText(caught: unknown, source: string): string {
     throw caught;
   }
   const reason = caught.getDescription();
+  if (reason.startsWith("trailing backslash")) return `error parsing regexp: ${reason}: \`\``;
   // These name the whole pattern, which the engine knows as it was rewritten.
   const whole = reason === "missing closing )" || reason === "unexpected )" || reason === "expression too large";
   return whole ? `error parsing regexp: ${reason}: \`${source}\`` : caught.message;
