@@ -5,8 +5,12 @@ import { Writer } from "../../src/proto/wire.js";
 import { collectLabels, fitLabels, type Label, maxLabels, type SeriesLabels } from "./labels.js";
 import { type PprofPlan, planCapture } from "./plan.js";
 
-/** Pyroscope's default limits of one profile. */
-const limits: PprofLimits = { maxSamples: 16_000, maxBytes: 4 * 1024 * 1024 };
+/**
+ * Pyroscope's default limits of one profile: 16,000 samples and 4 MiB. But what is past its burst size (2 MiB, labels
+ * included) is answered as if the rate were too high, however slowly it comes: so profiles are split to stay below that.
+ */
+const limits: PprofLimits = { maxSamples: 16_000, maxBytes: 2 * 1024 * 1024 - 96 * 1024 };
+const hopelessBytes = 4 * 1024 * 1024;
 
 /** One profile of one series, not yet on the wire. */
 export interface SeriesProfile {
@@ -97,7 +101,7 @@ export class BatchEncoder {
     const fitted = fitLabels(candidates, maxLabels - sampleLabelRoom(how));
     if (fitted.dropped.length > 0 || fitted.cut.length > 0) this.options.onLabels(fitted);
     for (const pprof of pieces) {
-      const tooLarge = pprof.bytes.length > limits.maxBytes;
+      const tooLarge = pprof.bytes.length > hopelessBytes;
       into.push({ labels: fitted.labels, pprof, timeUnixNano: plan.input.timeUnixNano, tooLarge });
     }
   }
