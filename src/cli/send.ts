@@ -52,7 +52,8 @@ async function readRequest(file: string, options: SendOptions): Promise<Request>
     return { body: [bytes], profiles: options.shiftTime ? profiles : undefined, samples: profiles.sampleCount };
   } catch (caught) {
     if (!(caught instanceof InvalidProfilesError)) throw caught;
-    if (options.shiftTime) throw new CliError(`${file}: times can't be moved, this is no valid request: ${caught.message}`);
+    if (options.shiftTime)
+      throw new CliError(`${file}: times can't be moved, this is no valid request: ${caught.message}`);
     return { body: [bytes], profiles: undefined, samples: 0 };
   }
 }
@@ -70,9 +71,10 @@ async function* schedule(
   startMs: number,
   isStopped: () => boolean,
 ): AsyncGenerator<Sending, undefined> {
+  const shift = createShift(requests);
   let sent = 0;
   for (let round = 0; options.repeat === 0 || round < options.repeat; round++) {
-    if (options.shiftTime) shiftToNow(requests);
+    if (options.shiftTime) shift();
     for (const request of requests) {
       if (options.rate > 0) await until(startMs + (sent * 1000) / options.rate, isStopped);
       if (isStopped()) return undefined;
@@ -84,19 +86,25 @@ async function* schedule(
   return undefined;
 }
 
-/** Moves all times by one distance, so that the files keep their distances and the newest profile ends now. */
-function shiftToNow(requests: readonly Request[]): void {
+/**
+ * Each call moves all times by one distance, so that the files keep their distances and the newest profile ends now.
+ * What the batches say of their newest time is that of the file, so it is kept here from one call to the next.
+ */
+function createShift(requests: readonly Request[]): () => void {
   let newest = 0n;
   for (const { profiles } of requests) {
     if (profiles && profiles.newestTimeUnixNano > newest) newest = profiles.newestTimeUnixNano;
   }
-  if (newest === 0n) return;
-  const delta = BigInt(Date.now()) * 1_000_000n - newest;
-  for (const { profiles } of requests) {
-    for (const resource of profiles?.resources ?? []) {
-      for (const scope of resource.scopes) for (const profile of scope.profiles) profile.shiftTime(delta);
+  return () => {
+    if (newest === 0n) return;
+    const now = BigInt(Date.now()) * 1_000_000n;
+    for (const { profiles } of requests) {
+      for (const resource of profiles?.resources ?? []) {
+        for (const scope of resource.scopes) for (const profile of scope.profiles) profile.shiftTime(now - newest);
+      }
     }
-  }
+    newest = now;
+  };
 }
 
 async function until(dueMs: number, isStopped: () => boolean): Promise<void> {

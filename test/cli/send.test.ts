@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { describe, it } from "node:test";
 import { permanent, retryable } from "../../src/component/errors.js";
+import type { Profiles } from "../../src/pdata/profiles.js";
 import { withPipelines } from "../support/build-from-yaml.js";
 import { cli } from "../support/cli-run.js";
 import { freePort } from "../support/free-port.js";
@@ -9,6 +10,11 @@ import { allRecorded, recordedFiles } from "../support/recorded.js";
 import { createTestComponents, type TestComponents } from "../support/test-components.js";
 
 const samples = allRecorded().reduce((sum, profiles) => sum + profiles.sampleCount, 0);
+
+function endTimes(profiles: Profiles): bigint[] {
+  const all = profiles.resources.flatMap(({ scopes }) => scopes.flatMap((scope) => scope.profiles));
+  return all.map((profile) => profile.timeUnixNano + profile.durationNano);
+}
 
 interface Ends {
   readonly grpc: string;
@@ -36,9 +42,18 @@ describe("send", () => {
       it(`delivers files over ${protocol} ${flags.join(" ")}`, async () => {
         const test = createTestComponents();
         await withReceiver(test, async (ends) => {
-          const { code, stdout, stderr } = await cli(["send", "--endpoint", ends[protocol], ...flags, ...recordedFiles]);
+          const { code, stdout, stderr } = await cli([
+            "send",
+            "--endpoint",
+            ends[protocol],
+            ...flags,
+            ...recordedFiles,
+          ]);
           assert.equal(stderr, "");
-          assert.match(stdout, new RegExp(`^sent ${recordedFiles.length} requests \\(${samples} samples, \\d+ bytes\\) to `));
+          assert.match(
+            stdout,
+            new RegExp(`^sent ${recordedFiles.length} requests \\(${samples} samples, \\d+ bytes\\) to `),
+          );
           assert.equal(code, 0);
           assert.equal(test.sinks.get("sink")?.sampleCount(), samples);
         });
@@ -46,20 +61,22 @@ describe("send", () => {
     }
   }
 
-  it("moves times so that the newest profile ends now, and keeps the distances", async () => {
+  it("moves times so that the newest profile ends now, in every round, and keeps the distances", async () => {
     const test = createTestComponents();
-    const before = allRecorded().map((profiles) => profiles.newestTimeUnixNano);
+    const distances = (times: readonly bigint[]) => times.map((time) => time - times[0]);
+    const before = allRecorded().flatMap(endTimes);
     await withReceiver(test, async ({ grpc }) => {
-      const start = BigInt(Date.now()) * 1_000_000n;
-      await cli(["send", "--endpoint", grpc, "--concurrency", "1", "--shift-time", "now", ...recordedFiles]);
-      const end = BigInt(Date.now()) * 1_000_000n;
-      const after = test.sinks.get("sink")?.taken.map(({ profiles }) => profiles.newestTimeUnixNano) ?? [];
-      const newest = after.reduce((a, b) => (a > b ? a : b));
-      assert.ok(newest >= start && newest <= end, `${start} <= ${newest} <= ${end}`);
-      assert.deepEqual(
-        after.map((time) => time - after[0]),
-        before.map((time) => time - before[0]),
-      );
+      const startMs = Date.now();
+      const flags = ["--endpoint", grpc, "--concurrency", "1", "--repeat", "2", "--shift-time", "now"];
+      await cli(["send", ...flags, ...recordedFiles]);
+      const endMs = Date.now();
+      const after = test.sinks.get("sink")?.taken.flatMap(({ profiles }) => endTimes(profiles)) ?? [];
+      for (const round of [after.slice(0, before.length), after.slice(before.length)]) {
+        assert.deepEqual(distances(round), distances(before));
+        // The newest time of a batch is good to a microsecond.
+        const newestMs = Number(round.reduce((a, b) => (a > b ? a : b)) / 1000n) / 1000;
+        assert.ok(newestMs >= startMs - 0.01 && newestMs <= endMs + 0.01, `${startMs} <= ${newestMs} <= ${endMs}`);
+      }
     });
   });
 
@@ -82,7 +99,10 @@ describe("send", () => {
       if (count === 5) stops.emit("SIGINT");
     });
     await withReceiver(test, async ({ grpc }) => {
-      const { code, stdout } = await cli(["send", "--endpoint", grpc, "--concurrency", "1", "--repeat", "0", recordedFiles[0]], { stops });
+      const { code, stdout } = await cli(
+        ["send", "--endpoint", grpc, "--concurrency", "1", "--repeat", "0", recordedFiles[0]],
+        { stops },
+      );
       assert.equal(code, 0);
       assert.match(stdout, /^sent 5 requests /);
       assert.deepEqual(stops.eventNames(), []);
@@ -97,7 +117,14 @@ describe("send", () => {
       if (answer) throw answer;
     });
     await withReceiver(test, async ({ http }) => {
-      const { code, stdout } = await cli(["send", "--endpoint", http, "--concurrency", "1", ...recordedFiles.slice(0, 6)]);
+      const { code, stdout } = await cli([
+        "send",
+        "--endpoint",
+        http,
+        "--concurrency",
+        "1",
+        ...recordedFiles.slice(0, 6),
+      ]);
       assert.equal(code, 1);
       const lines = stdout.trimEnd().split("\n");
       assert.match(lines[0], /^sent 2 requests /);
@@ -128,7 +155,10 @@ describe("send", () => {
 
   it("refuses what makes no sense", async () => {
     for (const [argv, message] of [
-      [["send", "--endpoint", "ftp://a:1", "x"], 'Error: --endpoint: unknown scheme "ftp" (grpc, grpcs, http or https)\n'],
+      [
+        ["send", "--endpoint", "ftp://a:1", "x"],
+        'Error: --endpoint: unknown scheme "ftp" (grpc, grpcs, http or https)\n',
+      ],
       [["send", "--header", "novalue", "x"], 'Error: --header "novalue": write name=value\n'],
       [["send", "nosuch.pb"], "Error: cannot read nosuch.pb: ENOENT: no such file or directory, open 'nosuch.pb'\n"],
     ] as const) {
