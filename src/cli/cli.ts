@@ -20,6 +20,13 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
   }
 }
 
+const exitCodes = `
+Exit codes:
+  0  done; a running collector was told to stop (SIGTERM, SIGINT) and everything it had taken has left
+  1  bad command line or configuration, failed start, fault, data refused (send), or a drain cut short by a second
+     signal or the end of --grace-period: the log then says how many samples are lost
+`;
+
 function createProgram(io: CliIo, exit: (code: number) => void): Command {
   const program = new Command("flamepipe")
     .description("An OpenTelemetry-Collector-style pipeline for continuous-profiling data.")
@@ -27,7 +34,8 @@ function createProgram(io: CliIo, exit: (code: number) => void): Command {
     .exitOverride()
     .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .showHelpAfterError("(--help lists commands and options)")
-    .enablePositionalOptions();
+    .enablePositionalOptions()
+    .addHelpText("after", exitCodes);
 
   withConfigOptions(program)
     .option("--grace-period <duration>", "how long queues may take to drain at shutdown", parseDuration, 25_000)
@@ -44,8 +52,18 @@ function createProgram(io: CliIo, exit: (code: number) => void): Command {
 
 function withConfigOptions(command: Command): Command {
   return command
-    .option("--config <uri>", "configuration file, or env:, yaml:, http(s): source; repeatable, later ones win", collect, [])
-    .option("--set <key=value>", "override one value, such as --set exporters.debug.verbosity=detailed; repeatable", collect, [])
+    .option(
+      "--config <uri>",
+      "configuration file, or env:, yaml:, http(s): source; repeatable, later ones win",
+      collect,
+      [],
+    )
+    .option(
+      "--set <key=value>",
+      "override one value, such as --set exporters.debug.verbosity=detailed; repeatable",
+      collect,
+      [],
+    )
     .option("--feature-gates <list>", "comma-separated gates: name or +name on, -name off; repeatable", collect, []);
 }
 
@@ -88,7 +106,11 @@ function addSendCommand(program: Command, io: CliIo, exit: (code: number) => voi
   program
     .command("send <files...>")
     .description("send recorded requests (ExportProfilesServiceRequest, protobuf) to an OTLP endpoint")
-    .option("--endpoint <url>", "host:port or grpc(s)://host:port for gRPC, http(s)://host:port for HTTP", "localhost:4317")
+    .option(
+      "--endpoint <url>",
+      "host:port or grpc(s)://host:port for gRPC, http(s)://host:port for HTTP",
+      "localhost:4317",
+    )
     .addOption(new Option("--protocol <name>", "instead of going by the endpoint's scheme").choices(["grpc", "http"]))
     .option("--header <name=value>", "header (metadata) of every request; repeatable", collect, [])
     .option("--rate <n>", "requests a second; 0 = as fast as they are taken", parseNumber, 0)
@@ -117,7 +139,9 @@ function addTryCommand(program: Command, io: CliIo, exit: (code: number) => void
     });
   tryOut
     .command("attributes")
-    .description('attribute actions: with --actions, each step; otherwise answers lines of {"actions": [...], "input": [...]}')
+    .description(
+      'attribute actions: with --actions, each step; otherwise answers lines of {"actions": [...], "input": [...]}',
+    )
     .option("--actions <file>", "YAML file with a list of actions, or with the list under `actions`")
     .option("--input <file>", "JSON file with a list of KeyValue")
     .action(async (options: { actions?: string; input?: string }) => {
