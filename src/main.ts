@@ -7,7 +7,9 @@ if (major < 20 || (major === 20 && minor < 19)) {
 
 const { readFileSync } = await import("node:fs");
 const { runCli } = await import("./cli/cli.js");
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
 
 /** The lists are read when a command needs them: `--help` and `send` don't. */
 async function loadFactories() {

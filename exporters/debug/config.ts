@@ -7,9 +7,13 @@ const verbosities = ["basic", "normal", "detailed"] as const;
 export const debugSchema = z
   .strictObject({
     verbosity: z
-      .enum(verbosities, { error: (issue) => `verbosity level ${JSON.stringify(issue.input)} is not supported (basic, normal or detailed)` })
+      .enum(verbosities, {
+        error: (issue) => `verbosity level ${JSON.stringify(issue.input)} is not supported (basic, normal or detailed)`,
+      })
       .default("basic")
-      .describe("basic = a log line per request; normal = tables of the hottest functions; detailed = everything in it."),
+      .describe(
+        "basic = a log line per request; normal = tables of the hottest functions; detailed = everything in it.",
+      ),
     interval: duration("10s")
       .refine((ms) => ms > 0, "'interval' must be greater than zero")
       .describe("How often normal prints its tables."),

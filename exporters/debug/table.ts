@@ -11,7 +11,9 @@ export function renderReport(report: HotReport, at: Date, intervalMs: number): s
     for (const table of tables) out.push(...renderTable(table));
   }
   if (report.samplesCut > 0) {
-    out.push(`(${formatValue(report.samplesCut, "count")} samples of further services or sample types are not shown: too many of them)`);
+    out.push(
+      `(${formatValue(report.samplesCut, "count")} samples of further services or sample types are not shown: too many of them)`,
+    );
   }
   return out.length === 0 ? "" : `${out.join("\n")}\n`;
 }

@@ -20,7 +20,11 @@ const collectorPipelineSchema = z
   .describe("Accepted for compatibility; has no effect, as in the Collector.");
 
 export const healthCheckSchema = z.strictObject({
-  endpoint: z.string().min(1, 'requires a non-empty "endpoint"').default("localhost:13133").describe("host:port to listen on."),
+  endpoint: z
+    .string()
+    .min(1, 'requires a non-empty "endpoint"')
+    .default("localhost:13133")
+    .describe("host:port to listen on."),
   path: z.string().startsWith("/", "path must start with /").default("/").describe("Path of the health status."),
   response_body: responseBodySchema,
   check_collector_pipeline: collectorPipelineSchema,

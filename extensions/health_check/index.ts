@@ -63,7 +63,11 @@ export function createHealthCheck(
 
 function describe(readySince: number | undefined, now: number) {
   if (readySince === undefined) return { status: "Server not available", upSince: "0001-01-01T00:00:00Z", uptime: "" };
-  return { status: "Server available", upSince: new Date(readySince).toISOString(), uptime: goDuration(now - readySince) };
+  return {
+    status: "Server available",
+    upSince: new Date(readySince).toISOString(),
+    uptime: goDuration(now - readySince),
+  };
 }
 
 /** Milliseconds as Go prints a duration: "1h2m3.5s", "250ms", "0s". */

@@ -33,6 +33,12 @@ function section(kind: string, list: readonly AnyFactory[]): string[] {
 
 function stability(factory: AnyFactory): string[] {
   const level = factory.stability[0].toUpperCase() + factory.stability.slice(1);
-  const subject = { receiver: "profiles", processor: "profiles", exporter: "profiles", connector: "profiles-to-profiles", extension: "extension" };
+  const subject = {
+    receiver: "profiles",
+    processor: "profiles",
+    exporter: "profiles",
+    connector: "profiles-to-profiles",
+    extension: "extension",
+  };
   return ["      stability:", `        ${subject[factory.kind]}: ${level}`];
 }

@@ -36,7 +36,8 @@ export async function readConfiguration(options: ConfigOptions, io: CliIo): Prom
 export function requireConfig(loaded: Loaded): ResolvedConfig {
   if (loaded.config) return loaded.config;
   const { problems } = loaded;
-  const title = problems.length === 1 ? "invalid configuration:" : `invalid configuration, ${problems.length} problems:`;
+  const title =
+    problems.length === 1 ? "invalid configuration:" : `invalid configuration, ${problems.length} problems:`;
   throw new CliError([title, ...problems.map(formatProblem)].join("\n"));
 }
 
@@ -54,7 +55,8 @@ export function buildAt<T>(loaded: Loaded, build: () => T): T {
 /** For http: and https: sources: no redirect to elsewhere is followed, since what comes back decides where data goes. */
 async function fetchText(url: string): Promise<string> {
   const response = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(fetchTimeoutMs) });
-  if (response.status !== 200) throw new Error(`failed to load resource from uri "${url}". status code: ${response.status}`);
+  if (response.status !== 200)
+    throw new Error(`failed to load resource from uri "${url}". status code: ${response.status}`);
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body ?? []) {

@@ -9,5 +9,7 @@ export async function printConfiguration(options: PrintConfigOptions, io: CliIo)
   for (const line of loaded.warningLines) io.stderr.write(`${line}\n`);
   if (options.validate || !loaded.document) requireConfig(loaded);
   if (!loaded.document) throw new CliError("there is no configuration to print");
-  io.stdout.write(printConfig(loaded.document, await io.loadFactories(), { mode: options.mode, format: options.format }));
+  io.stdout.write(
+    printConfig(loaded.document, await io.loadFactories(), { mode: options.mode, format: options.format }),
+  );
 }

@@ -5,7 +5,14 @@ import type { Metrics } from "../telemetry/metrics.js";
 import { createFanOut } from "./fan-out.js";
 import { createLifecycle, type Lifecycle, type Node } from "./lifecycle.js";
 import { observeIncoming, observeOutgoing, observeReceiver } from "./observe.js";
-import { type Configured, type GraphConfig, GraphError, orderPipelines, type PipelineConfig, receivingFrom } from "./plan.js";
+import {
+  type Configured,
+  type GraphConfig,
+  GraphError,
+  orderPipelines,
+  type PipelineConfig,
+  receivingFrom,
+} from "./plan.js";
 
 /** What every component of a graph is given. */
 export interface GraphSettings {

@@ -1,9 +1,9 @@
 import { z } from "zod";
-import type { Logger } from "../telemetry/log.js";
-import type { Metrics } from "../telemetry/metrics.js";
 import { formatHostPort } from "../net/endpoint.js";
 import { httpServerFields } from "../net/http-config.js";
 import { createHttpServer } from "../net/http-server.js";
+import type { Logger } from "../telemetry/log.js";
+import type { Metrics } from "../telemetry/metrics.js";
 import type { Attendant } from "./service.js";
 
 /** Own metrics at http://host:port/metrics. */

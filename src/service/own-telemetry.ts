@@ -25,7 +25,8 @@ export async function createOwnTelemetry(
   sinks?: readonly LineSink[],
 ): Promise<OwnTelemetry> {
   const log = createLog(config.logs, sinks);
-  if (config.traces.level !== "none" && (await enableTracing())) log.info("Spans go to the registered OpenTelemetry SDK.");
+  if (config.traces.level !== "none" && (await enableTracing()))
+    log.info("Spans go to the registered OpenTelemetry SDK.");
   if (!config.metrics.enabled) return { log, metrics: nopMetrics, attendants: [] };
   // prom-client is not loaded where nobody asks for metrics.
   const [{ createMetrics }, { observeProcess }] = await Promise.all([
@@ -56,7 +57,8 @@ export async function createOwnTelemetry(
 }
 
 function createLog(logs: TelemetryConfig["logs"], sinks: readonly LineSink[] | undefined): Logger {
-  const level: LogLevel = logs.level === "debug" || logs.level === "info" || logs.level === "warn" ? logs.level : "error";
+  const level: LogLevel =
+    logs.level === "debug" || logs.level === "info" || logs.level === "warn" ? logs.level : "error";
   const { enabled, tick, initial, thereafter } = logs.sampling;
   return createLogger(
     {

@@ -28,10 +28,15 @@ export function observeProcess(metrics: Metrics, options: ProcessMetricsOptions)
         return usage.heapUsed + usage.external;
       },
     ),
-    metrics.observedGauge("otelcol_process_runtime_total_sys_memory_bytes", "Total bytes of memory obtained from the OS", none, () => {
-      const usage = process.memoryUsage();
-      return usage.heapTotal + usage.external;
-    }),
+    metrics.observedGauge(
+      "otelcol_process_runtime_total_sys_memory_bytes",
+      "Total bytes of memory obtained from the OS",
+      none,
+      () => {
+        const usage = process.memoryUsage();
+        return usage.heapTotal + usage.external;
+      },
+    ),
   ];
   const stopLag = observeEventLoop(metrics);
   return () => {
@@ -50,8 +55,12 @@ function observeEventLoop(metrics: Metrics): () => void {
   // The histogram holds the timer's own period too.
   const seconds = (nanoseconds: number) => Math.max(0, nanoseconds / 1e9 - lagResolutionMs / 1e3);
   const removals = [
-    metrics.observedGauge("flamepipe_event_loop_lag_seconds", help, { quantile: "0.5" }, () => seconds(delay.percentile(50))),
-    metrics.observedGauge("flamepipe_event_loop_lag_seconds", help, { quantile: "0.99" }, () => seconds(delay.percentile(99))),
+    metrics.observedGauge("flamepipe_event_loop_lag_seconds", help, { quantile: "0.5" }, () =>
+      seconds(delay.percentile(50)),
+    ),
+    metrics.observedGauge("flamepipe_event_loop_lag_seconds", help, { quantile: "0.99" }, () =>
+      seconds(delay.percentile(99)),
+    ),
     // Read last: it begins the next window.
     metrics.observedGauge("flamepipe_event_loop_lag_seconds", help, { quantile: "1" }, () => {
       const worst = seconds(delay.max);

@@ -60,14 +60,24 @@ describe("the command line", () => {
 
   describe("validate", () => {
     it("is silent when all is well", async () => {
-      assert.deepEqual(await cli(["validate", "--config", file("good.yaml", good)]), { code: 0, stdout: "", stderr: "" });
+      assert.deepEqual(await cli(["validate", "--config", file("good.yaml", good)]), {
+        code: 0,
+        stdout: "",
+        stderr: "",
+      });
     });
 
     it("takes options before and after the command", async () => {
       const path = file("good.yaml", good);
       assert.equal((await cli(["--config", path, "validate"])).code, 0);
       assert.equal((await cli(["--config", path, "validate", "--set", "exporters.nop=null"])).code, 0);
-      const { code, stderr } = await cli(["--config", path, "validate", "--set", "service.pipelines.profiles.exporters=[nob]"]);
+      const { code, stderr } = await cli([
+        "--config",
+        path,
+        "validate",
+        "--set",
+        "service.pipelines.profiles.exporters=[nob]",
+      ]);
       assert.equal(code, 1);
       assert.match(stderr, /references exporter "nob" which is not configured/);
     });
@@ -130,7 +140,7 @@ describe("the command line", () => {
   });
 
   it("print-config redacts secrets unless told otherwise, and checks unless told otherwise", async () => {
-    const exporter = "otlp_grpc: {endpoint: \"a:1\", headers: {authorization: hunter2}}\n  nop:";
+    const exporter = 'otlp_grpc: {endpoint: "a:1", headers: {authorization: hunter2}}\n  nop:';
     const path = file("secret.yaml", good.replace("nop:", exporter));
     const redacted = await cli(["print-config", "--config", path]);
     assert.equal(redacted.code, 0);

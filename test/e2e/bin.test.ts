@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -31,7 +40,11 @@ describe("bin/flamepipe", { timeout: 60_000 }, () => {
   after(() => rmSync(dir, { recursive: true }));
 
   it("starts what was built, directly and through links", async () => {
-    for (const path of [["built", "bin", "flamepipe"], ["links", "relative"], ["links", "absolute"]]) {
+    for (const path of [
+      ["built", "bin", "flamepipe"],
+      ["links", "relative"],
+      ["links", "absolute"],
+    ]) {
       const { code, stdout, stderr } = await run(join(dir, ...path), ["--version"]);
       assert.equal(stderr, "");
       assert.match(stdout, /^flamepipe version \d+\.\d+\.\d+\n$/);
@@ -49,7 +62,9 @@ describe("bin/flamepipe", { timeout: 60_000 }, () => {
   });
 
   it("says what it needs where there is no Node", async () => {
-    const { code, stderr } = await run("/bin/sh", [join(dir, "built", "bin", "flamepipe")], { PATH: join(dir, "links") });
+    const { code, stderr } = await run("/bin/sh", [join(dir, "built", "bin", "flamepipe")], {
+      PATH: join(dir, "links"),
+    });
     assert.equal(code, 1);
     assert.equal(stderr, "flamepipe needs Node.js >= 20.19; there is no 'node' in PATH\n");
   });

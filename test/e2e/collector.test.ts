@@ -83,7 +83,13 @@ describe("the collector's process", { timeout: 60_000 }, () => {
   it("does not start with a bad configuration, and says what is wrong with it", async () => {
     const { argv, grpc } = await onFreePorts();
     const bad = file("bad.yaml", "processors: {batch: {timeot: 1s}}\nexporters: {debug: {verbosity: loud}}\n");
-    const { code, stdout, stderr } = await runCollector(["--config", "config/quickstart.yaml", "--config", bad, ...argv]);
+    const { code, stdout, stderr } = await runCollector([
+      "--config",
+      "config/quickstart.yaml",
+      "--config",
+      bad,
+      ...argv,
+    ]);
     assert.equal(code, 1);
     assert.equal(stdout, "");
     const lines = stderr.trimEnd().split("\n");
@@ -141,7 +147,14 @@ service: {pipelines: {profiles: {processors: [], exporters: [otlp_grpc]}}}
     try {
       await collector.saw(ready);
       collector.child.stdout?.destroy();
-      const sent = await runCollector(["send", "--endpoint", `127.0.0.1:${grpc}`, "--concurrency", "8", ...recordedFiles]);
+      const sent = await runCollector([
+        "send",
+        "--endpoint",
+        `127.0.0.1:${grpc}`,
+        "--concurrency",
+        "8",
+        ...recordedFiles,
+      ]);
       assert.equal(sent.code, 0);
       await collector.saw("Debug output can no longer be written.");
       const again = await runCollector(["send", "--endpoint", `127.0.0.1:${grpc}`, recordedFiles[0]]);

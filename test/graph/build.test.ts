@@ -116,7 +116,10 @@ describe("buildGraph", () => {
   });
 
   it("turns a stranger's exception into a permanent error", async () => {
-    const parts = createParts({ profiles: ["source", "sink"] }, { before: () => Promise.reject(new TypeError("oops")) });
+    const parts = createParts(
+      { profiles: ["source", "sink"] },
+      { before: () => Promise.reject(new TypeError("oops")) },
+    );
     buildGraph(parts.config, settings());
     await assert.rejects(parts.send(recorded()), { name: "PipelineError", kind: "permanent", message: "oops" });
   });

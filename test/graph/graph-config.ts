@@ -55,7 +55,14 @@ export function createParts(pipelines: Record<string, readonly string[]>, option
     create: ({ id }, _config, next) => through(id, next, false),
   };
   const source: ReceiverFactory = { ...test.source, ...options.source };
-  return { ...test, source, pass, join, processorNexts, config: configOf(pipelines, { source, pass, join, sink: test.sink }) };
+  return {
+    ...test,
+    source,
+    pass,
+    join,
+    processorNexts,
+    config: configOf(pipelines, { source, pass, join, sink: test.sink }),
+  };
 }
 
 function configOf(

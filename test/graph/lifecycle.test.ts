@@ -31,7 +31,11 @@ function createNodes(stages: Record<string, number>, log: string[], options: Rec
 
 function recordingHost(): Host & { readonly reports: string[] } {
   const reports: string[] = [];
-  return { reports, extension: () => undefined, report: (id: string, status: Status) => reports.push(`${id} ${status}`) };
+  return {
+    reports,
+    extension: () => undefined,
+    report: (id: string, status: Status) => reports.push(`${id} ${status}`),
+  };
 }
 
 describe("createLifecycle", () => {
@@ -57,7 +61,7 @@ describe("createLifecycle", () => {
     const never = new Promise<void>(() => {});
     const graph = createLifecycle(createNodes({ a: 0, b: 0 }, log, { a: { shutdown: () => never } }), nopLogger);
     await graph.start(recordingHost());
-    graph.shutdown();
+    void graph.shutdown();
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(log.slice(2), ["stop a", "stop b", "stopped b"]);
   });

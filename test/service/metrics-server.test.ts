@@ -29,7 +29,10 @@ describe("createMetricsServer", () => {
     try {
       const second = createMetricsServer(createMetrics(), "127.0.0.1", first.port(), nopLogger);
       await assert.rejects(second.start(), (error: Error) => {
-        assert.match(error.message, /^cannot serve own metrics: listen tcp 127\.0\.0\.1:\d+: bind: address already in use/);
+        assert.match(
+          error.message,
+          /^cannot serve own metrics: listen tcp 127\.0\.0\.1:\d+: bind: address already in use/,
+        );
         assert.match(error.message, /service\.telemetry\.metrics\.level=none/);
         return true;
       });

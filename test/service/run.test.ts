@@ -70,7 +70,7 @@ describe("runService", () => {
     const run = start({ start: () => Promise.reject(new Error("bind: address already in use")) });
     assert.equal(await run.code, 1);
     assert.equal(run.errors[0].message, "Start failed.");
-    assert.equal((run.errors[0].fields?.error as Error).message, "bind: address already in use");
+    assert.equal((run.errors[0].fields?.error as Error | undefined)?.message, "bind: address already in use");
   });
 
   it("gives up a start that hangs at the second signal", async () => {
@@ -116,7 +116,7 @@ describe("runService", () => {
     await settle();
     run.stops.emit("SIGTERM");
     assert.equal(await run.code, 1);
-    assert.equal((run.errors[0].fields?.error as Error).message, "the grace period is over");
+    assert.equal((run.errors[0].fields?.error as Error | undefined)?.message, "the grace period is over");
   });
 
   it("ends with 1 when something failed to shut down", async () => {

@@ -61,7 +61,15 @@ describe("createService", () => {
     const service = createService(config, settings(messages));
     assert.deepEqual(events, []);
     await service.start();
-    const running = ["start ext/2", "start ext/1", "start sink", "start pass", "start source", "ready ext/2", "ready ext/1"];
+    const running = [
+      "start ext/2",
+      "start ext/1",
+      "start sink",
+      "start pass",
+      "start source",
+      "ready ext/2",
+      "ready ext/1",
+    ];
     assert.deepEqual(events, running);
     await service.shutdown();
     assert.deepEqual(events.slice(running.length), [

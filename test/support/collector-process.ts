@@ -21,9 +21,16 @@ export interface CollectorProcess {
 const patienceMs = 20_000;
 
 /** Starts `command` with `argv`; the tests' own Node is first in PATH. */
-export function startProcess(command: string, argv: readonly string[], env: Record<string, string> = {}): CollectorProcess {
+export function startProcess(
+  command: string,
+  argv: readonly string[],
+  env: Record<string, string> = {},
+): CollectorProcess {
   const path = `${dirname(process.execPath)}:${process.env.PATH}`;
-  const child = spawn(command, argv, { env: { ...process.env, PATH: path, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command, argv, {
+    env: { ...process.env, PATH: path, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let stdout = "";
   let stderr = "";
   const waiting = new Set<() => void>();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
-import { context, propagation, ROOT_CONTEXT, type Span, trace, type Tracer } from "@opentelemetry/api";
+import { context, propagation, type ROOT_CONTEXT, type Span, type Tracer, trace } from "@opentelemetry/api";
 import { enableTracing, remoteParent, startSpan, traceHeaders } from "../../src/telemetry/trace.js";
 
 /** What an SDK would be: a tracer that keeps names, parents, attributes and ends. */
@@ -8,9 +8,17 @@ function registerRecorder() {
   const spans: Record<string, unknown>[] = [];
   const tracer = {
     startSpan(name: string, options: { attributes: object }, above: typeof ROOT_CONTEXT) {
-      const record: Record<string, unknown> = { name, ...options.attributes, parent: trace.getSpanContext(above)?.spanId };
+      const record: Record<string, unknown> = {
+        name,
+        ...options.attributes,
+        parent: trace.getSpanContext(above)?.spanId,
+      };
       spans.push(record);
-      const spanContext = () => ({ traceId: "0af7651916cd43dd8448eb211c80319c", spanId: "b7ad6b7169203331", traceFlags: 1 });
+      const spanContext = () => ({
+        traceId: "0af7651916cd43dd8448eb211c80319c",
+        spanId: "b7ad6b7169203331",
+        traceFlags: 1,
+      });
       return {
         spanContext,
         setAttributes: (more: object) => Object.assign(record, more),
@@ -54,7 +62,9 @@ describe("trace", () => {
   it("opens spans below the caller's, and tells the next process of them", async () => {
     const spans = registerRecorder();
     assert.equal(await enableTracing(), true);
-    const parent = remoteParent(new Map([["traceparent", ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"]]]));
+    const parent = remoteParent(
+      new Map([["traceparent", ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"]]]),
+    );
     const span = startSpan("receiver/otlp/ProfilesReceived", parent, { receiver: "otlp" });
     assert.deepEqual(traceHeaders(span?.context), {
       traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",

@@ -97,7 +97,10 @@ describe("debug, basic", () => {
   it("writes to its output paths without the internal logger", async () => {
     const { logged, stdout } = await withDebug({ use_internal_logger: false }, ({ send }) => send());
     assert.deepEqual(logged, []);
-    assert.match(stdout.text, /^2026-01-02T12:00:00\.000Z\tinfo\tProfiles\t\{"resource profiles":\d+,"sample records":972\}\n$/);
+    assert.match(
+      stdout.text,
+      /^2026-01-02T12:00:00\.000Z\tinfo\tProfiles\t\{"resource profiles":\d+,"sample records":972\}\n$/,
+    );
   });
 });
 

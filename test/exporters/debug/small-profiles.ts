@@ -13,7 +13,11 @@ export interface SmallProfile {
   /** type, unit, period. */
   readonly period?: readonly [string, string, number];
   /** Stacks, innermost frame first, with a value, or with nothing but timestamps. */
-  readonly samples: readonly { readonly stack: readonly Frame[]; readonly value?: number; readonly times?: readonly number[] }[];
+  readonly samples: readonly {
+    readonly stack: readonly Frame[];
+    readonly value?: number;
+    readonly times?: readonly number[];
+  }[];
 }
 
 /** A request with one resource per profile, as the wire has it. */

@@ -34,16 +34,19 @@ describe("tables of hot functions", () => {
       ],
     };
     const lines = printed([[request], [request]]);
-    assert.deepEqual(lines, [
-      "",
-      "2026-01-02T12:00:00.000Z  shop  last 10 s",
-      "  samples (count): 8",
-      "                self               total  function",
-      "            6  75.0%            6  75.0%  leaf",
-      "            2  25.0%            2  25.0%  other",
-      "            0   0.0%          8 100.0%  main",
-      "",
-    ].map((line) => line.replace("8 100.0%", "  8 100.0%")));
+    assert.deepEqual(
+      lines,
+      [
+        "",
+        "2026-01-02T12:00:00.000Z  shop  last 10 s",
+        "  samples (count): 8",
+        "                self               total  function",
+        "            6  75.0%            6  75.0%  leaf",
+        "            2  25.0%            2  25.0%  other",
+        "            0   0.0%          8 100.0%  main",
+        "",
+      ].map((line) => line.replace("8 100.0%", "  8 100.0%")),
+    );
   });
 
   it("counts one for each timestamp of a sample without values, and says what CPU time that is", () => {
@@ -141,7 +144,10 @@ describe("tables of hot functions", () => {
       { maxTables: 2, maxFunctions: 2 },
     );
     assert.equal(rows(lines).length, 2, "f and g of a");
-    assert.ok(lines.includes("  (cut: 2  33.3% of self fell on functions that found no room in this table)"), lines.join("\n"));
+    assert.ok(
+      lines.includes("  (cut: 2  33.3% of self fell on functions that found no room in this table)"),
+      lines.join("\n"),
+    );
     assert.ok(lines.includes("  (cut: 7 100.0% of self fell on functions that found no room in this table)"));
     assert.ok(
       lines.includes("(1 samples of further services or sample types are not shown: too many of them)"),
@@ -153,7 +159,7 @@ describe("tables of hot functions", () => {
     const evil = "a\u001b[2Jb\nc\u202e";
     const lines = printed([[{ service: evil, samples: [{ stack: [evil, "x".repeat(500)], value: 1 }] }]]);
     const text = lines.join("");
-    assert.doesNotMatch(text, /[\u001b\u202e]/);
+    assert.doesNotMatch(text, /\p{Cc}|\p{Cf}/u);
     assert.ok(text.includes("a\uFFFD[2Jb\uFFFDc\uFFFD"));
     assert.ok(Math.max(...lines.map((line) => line.length)) < 200);
   });
@@ -165,7 +171,10 @@ describe("tables of hot functions", () => {
     const events = tables.reduce((sum, table) => sum + table.sum, 0);
     const selves = tables.flatMap((table) => [...table.functions.values()].map((row) => row.self));
     assert.equal(samplesCut, 0);
-    assert.equal(selves.reduce((a, b) => a + b), events);
+    assert.equal(
+      selves.reduce((a, b) => a + b),
+      events,
+    );
     assert.equal(events, timestampCount(readFileSync(recordedFiles[0])));
   });
 });
