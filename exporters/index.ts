@@ -3,5 +3,6 @@ import { debug } from "./debug/index.js";
 import { nop } from "./nop/index.js";
 import { otlpGrpc } from "./otlp_grpc/index.js";
 import { otlpHttp } from "./otlp_http/index.js";
+import { pyroscope } from "./pyroscope/index.js";
 
-export const exporters: readonly ExporterFactory[] = [debug, nop, otlpGrpc, otlpHttp];
+export const exporters: readonly ExporterFactory[] = [debug, nop, otlpGrpc, otlpHttp, pyroscope];
