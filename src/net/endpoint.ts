@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { existsSync, unlinkSync } from "node:fs";
+import { lstatSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
 
 /** Where a server listens or a client connects to. */
@@ -37,9 +37,11 @@ export async function resolveListen(host: string): Promise<string> {
   return (found.find((address) => address.family === 4) ?? found[0]).address;
 }
 
-/** Removes a socket file that a dead process left; throws when somebody listens on it. */
+/** Removes a socket that a dead process left; throws when somebody listens on it, or when the file is something else. */
 export async function removeStaleSocket(path: string): Promise<void> {
-  if (!existsSync(path)) return;
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found) return;
+  if (!found.isSocket()) throw new Error(`listen unix ${path}: the file exists and is no socket`);
   const alive = await new Promise<boolean>((resolve) => {
     const probe = connect({ path });
     probe.once("connect", () => {

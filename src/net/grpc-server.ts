@@ -1,11 +1,13 @@
 import type { Http2Server, ServerHttp2Session } from "node:http2";
 import {
   Metadata as GrpcMetadata,
+  logVerbosity,
   Server,
   ServerCredentials,
   type ServerUnaryCall,
   type ServiceError,
   type sendUnaryData,
+  setLogVerbosity,
 } from "@grpc/grpc-js";
 import type { Context, Metadata } from "../component/context.js";
 import { noMetadata } from "../component/context.js";
@@ -49,8 +51,11 @@ const identity = (bytes: Buffer): Buffer => bytes;
 
 /** `create` has no side effects; files are read and ports opened by `start`. */
 export function createGrpcServer(config: GrpcServerConfig, settings: Pick<Settings, "log">): GrpcServer {
+  // What grpc-js has to say reaches us as errors; its own lines on stderr would break our log's format.
+  setLogVerbosity(logVerbosity.NONE);
   const server = new Server(serverOptions(config));
   let stopWatching = () => {};
+  const sessions = new Set<ServerHttp2Session>();
   let started = false;
   let stopped: Promise<void> | undefined;
   setStreamWindow(server);
@@ -65,7 +70,7 @@ export function createGrpcServer(config: GrpcServerConfig, settings: Pick<Settin
       const port = await new Promise<number>((resolve, reject) => {
         server.bindAsync(target, credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
       });
-      setConnectionWindow(server);
+      adoptSessions(server, sessions);
       if (config.tls && credentials instanceof TlsCredentials) {
         stopWatching = watchServerTls(config.tls, settings.log, (options) => credentials.update(options));
       }
@@ -74,15 +79,20 @@ export function createGrpcServer(config: GrpcServerConfig, settings: Pick<Settin
     },
     shutdown(graceMs) {
       stopWatching();
-      stopped ??= started ? stop(server, graceMs) : Promise.resolve(server.forceShutdown());
+      stopped ??= started ? stop(server, sessions, graceMs) : Promise.resolve(server.forceShutdown());
       return stopped;
     },
   };
 }
 
-function stop(server: Server, graceMs: number): Promise<void> {
+function stop(server: Server, sessions: ReadonlySet<ServerHttp2Session>, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => server.forceShutdown(), graceMs);
+    const timer = setTimeout(() => {
+      // Without channelz, grpc-js forgets to end sessions here, and then never calls back.
+      server.forceShutdown();
+      for (const session of sessions) session.destroy();
+      resolve();
+    }, graceMs);
     server.tryShutdown(() => {
       clearTimeout(timer);
       resolve();
@@ -123,10 +133,12 @@ function setStreamWindow(server: Server): void {
   if (common) common.settings = { ...common.settings, initialWindowSize: serverWindowBytes };
 }
 
-function setConnectionWindow(server: Server): void {
+function adoptSessions(server: Server, sessions: Set<ServerHttp2Session>): void {
   const listeners = Reflect.get(server, "http2Servers") as Map<Http2Server, unknown> | undefined;
   for (const listener of listeners?.keys() ?? []) {
     listener.on("session", (session: ServerHttp2Session) => {
+      sessions.add(session);
+      session.once("close", () => sessions.delete(session));
       if (!session.destroyed) session.setLocalWindowSize(serverWindowBytes);
     });
   }

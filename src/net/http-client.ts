@@ -1,4 +1,4 @@
-import { Agent, buildConnector, type Dispatcher, errors, ProxyAgent } from "undici";
+import type { Dispatcher } from "undici";
 import { z } from "zod";
 import { Code, PipelineError, permanent, retryable } from "../component/errors.js";
 import type { Settings } from "../component/factory.js";
@@ -78,6 +78,11 @@ export interface HttpClient {
   close(): Promise<void>;
 }
 
+type Undici = typeof import("undici");
+
+/** Loaded when the first request is made: it costs 20 MiB that a collector without HTTP clients does not need. */
+const loadUndici = (): Promise<Undici> => import("undici");
+
 /** The part of `config` that a client needs; component schemas are built from `httpClientFields`. */
 export function createHttpClient(config: HttpClientConfig, settings: Pick<Settings, "log" | "build">): HttpClient {
   const source = createTlsSource(() => loadClientTls(config.tls), config.tls.reload_interval, settings.log);
@@ -96,7 +101,10 @@ export function createHttpClient(config: HttpClientConfig, settings: Pick<Settin
         parts = await encode(coding, parts, level);
         headers["content-encoding"] = coding === "zlib" ? "deflate" : coding;
       }
-      dispatcher ??= createDispatcher(config, source);
+      if (!dispatcher) {
+        const undici = await loadUndici();
+        dispatcher ??= createDispatcher(undici, config, source);
+      }
       return exchange(dispatcher, url, request, headers, parts, config.disable_keep_alives);
     },
     async close() {
@@ -116,7 +124,11 @@ function resolveUrl(endpoint: string, target: string): URL {
   }
 }
 
-function createDispatcher(config: HttpClientConfig, source: TlsSource<ReturnType<typeof loadClientTls>>): Dispatcher {
+function createDispatcher(
+  { Agent, buildConnector, ProxyAgent }: Undici,
+  config: HttpClientConfig,
+  source: TlsSource<ReturnType<typeof loadClientTls>>,
+): Dispatcher {
   const shared = {
     connections: config.max_conns_per_host || 100,
     pipelining: config.disable_keep_alives ? 0 : 1,
@@ -212,10 +224,10 @@ function networkError(cause: unknown, timeout: AbortSignal | undefined, request:
   }
   if (request.signal?.aborted)
     return retryable("the request was cancelled", { code: Code.CANCELLED, reason: "cancelled", cause });
-  if (cause instanceof errors.InvalidArgumentError) {
-    return permanent(`the request cannot be sent: ${cause.message}`, { reason: "bad_request", cause });
-  }
   const error = cause as NodeJS.ErrnoException;
+  if (error.code === "UND_ERR_INVALID_ARG") {
+    return permanent(`the request cannot be sent: ${error.message}`, { reason: "bad_request", cause });
+  }
   const code = error.code ?? (error.cause as NodeJS.ErrnoException | undefined)?.code;
   return retryable(`cannot reach the server: ${error.message || code || "unknown error"}`, {
     reason: "network",

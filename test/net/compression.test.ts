@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import zlib from "node:zlib";
 import { createByteBudget } from "../../src/net/byte-budget.js";
-import { type Coding, decode, encode, hasZstd, parseContentEncoding, serverCodings } from "../../src/net/compression.js";
+import {
+  type Coding,
+  decode,
+  encode,
+  hasZstd,
+  parseContentEncoding,
+  serverCodings,
+} from "../../src/net/compression.js";
 import { rejection } from "./support.js";
 
 const text = Buffer.from("profiles of a program that does the same thing again and again. ".repeat(50));
@@ -20,9 +27,14 @@ describe("Content-Encoding", () => {
     assert.equal(parseContentEncoding("identity", serverCodings), "none");
     assert.equal(parseContentEncoding(" GZIP ", serverCodings), "gzip");
     for (const bad of ["gzip, gzip", "gzip,deflate", "br", "snappy", "gzip;q=1"]) {
-      assert.throws(() => parseContentEncoding(bad, serverCodings), { code: 3, message: `unsupported Content-Encoding: ${bad}` });
+      assert.throws(() => parseContentEncoding(bad, serverCodings), {
+        code: 3,
+        message: `unsupported Content-Encoding: ${bad}`,
+      });
     }
-    assert.throws(() => parseContentEncoding("zlib", ["none", "gzip"]), { message: "unsupported Content-Encoding: zlib" });
+    assert.throws(() => parseContentEncoding("zlib", ["none", "gzip"]), {
+      message: "unsupported Content-Encoding: zlib",
+    });
   });
 });
 

@@ -57,8 +57,16 @@ describe("HTTP client", () => {
       response.end("done");
     });
     const http = client(`${url}/base/`, { headers: [{ name: "X-Tenant", value: "t1" }] });
-    const answer = await http.request({ method: "POST", url: "/in?x=1", body: [Buffer.from("one,"), Buffer.from("two")], headers: { "x-own": "1" } });
-    assert.deepEqual([answer.status, answer.body.toString(), answer.truncated, answer.headers["x-many"]], [200, "done", false, "a, b"]);
+    const answer = await http.request({
+      method: "POST",
+      url: "/in?x=1",
+      body: [Buffer.from("one,"), Buffer.from("two")],
+      headers: { "x-own": "1" },
+    });
+    assert.deepEqual(
+      [answer.status, answer.body.toString(), answer.truncated, answer.headers["x-many"]],
+      [200, "done", false, "a, b"],
+    );
     assert.deepEqual([seen.url, seen.body], ["/base/in?x=1", "one,two"]);
     assert.equal(seen.headers?.["x-tenant"], "t1");
     assert.equal(seen.headers?.["x-own"], "1");
@@ -69,7 +77,12 @@ describe("HTTP client", () => {
   it("sends a body that is encoded already as it is", async () => {
     const url = await serve(async (request, response) => response.end(await bodyOf(request)));
     const body = Buffer.from("already packed");
-    const answer = await client(url).request({ method: "POST", url: "/", body, headers: { "content-encoding": "x-own" } });
+    const answer = await client(url).request({
+      method: "POST",
+      url: "/",
+      body,
+      headers: { "content-encoding": "x-own" },
+    });
     assert.deepEqual(answer.body, body);
   });
 
@@ -108,7 +121,9 @@ describe("HTTP client", () => {
   it("is cancelled by its signal", async () => {
     const url = await serve(() => {});
     const controller = new AbortController();
-    const pending = rejection(client(url).request({ method: "GET", url: "/", signal: controller.signal, timeoutMs: 5000 }));
+    const pending = rejection(
+      client(url).request({ method: "GET", url: "/", signal: controller.signal, timeoutMs: 5000 }),
+    );
     controller.abort();
     const error = await pending;
     assert.deepEqual([error.kind, error.code, error.reason], ["retryable", 1, "cancelled"]);
@@ -123,8 +138,10 @@ describe("HTTP client", () => {
       (socket) => socket.end(),
     ];
     const errors = [refused];
-    for (const talk of talks) errors.push(await rejection(client(await serveRaw(talk)).request({ method: "GET", url: "/", timeoutMs: 5000 })));
-    for (const error of errors) assert.deepEqual([error.kind, error.code, error.reason], ["retryable", 14, "network"], error.message);
+    for (const talk of talks)
+      errors.push(await rejection(client(await serveRaw(talk)).request({ method: "GET", url: "/", timeoutMs: 5000 })));
+    for (const error of errors)
+      assert.deepEqual([error.kind, error.code, error.reason], ["retryable", 14, "network"], error.message);
   });
 
   it("reuses a connection, unless keep-alives are off", async () => {
@@ -172,12 +189,18 @@ describe("HTTP client keys", () => {
 
   it("have the documented defaults", () => {
     const config = schema.parse({ endpoint: "http://x" });
-    assert.deepEqual([config.compression, config.compression_params.level, config.max_idle_conns, config.idle_conn_timeout], ["gzip", 1, 100, 90_000]);
+    assert.deepEqual(
+      [config.compression, config.compression_params.level, config.max_idle_conns, config.idle_conn_timeout],
+      ["gzip", 1, 100, 90_000],
+    );
   });
 
   it("refuse what can't be done", () => {
     assert.match(messages({ compression: "snappy" })?.[0] ?? "", /^unsupported compression type "snappy"/);
-    assert.match(messages({ compression_params: { level: 12 } })?.[0] ?? "", /^unsupported parameters \{Level:12\} for compression type "gzip"/);
+    assert.match(
+      messages({ compression_params: { level: 12 } })?.[0] ?? "",
+      /^unsupported parameters \{Level:12\} for compression type "gzip"/,
+    );
     assert.equal(messages({ compression: "none", compression_params: { level: 12 } }), undefined);
     assert.match(messages({ headers: { a: 1 } })?.[0] ?? "", /invalid/i);
   });

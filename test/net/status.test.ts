@@ -148,7 +148,18 @@ describe("Retry-After", () => {
 
   it("is ignored when past or garbage and capped when huge", () => {
     assert.equal(parseRetryAfterMs("Mon, 23 Nov 2026 11:59:59 GMT", now), undefined);
-    for (const garbage of [undefined, "", "soon", "-5", "1.5", "1e9", "0x10", "Mon", "Mon, 99 Foo 2026 12:00:00 GMT", "NaN"]) {
+    for (const garbage of [
+      undefined,
+      "",
+      "soon",
+      "-5",
+      "1.5",
+      "1e9",
+      "0x10",
+      "Mon",
+      "Mon, 99 Foo 2026 12:00:00 GMT",
+      "NaN",
+    ]) {
       assert.equal(parseRetryAfterMs(garbage, now), undefined, garbage);
     }
     assert.equal(parseRetryAfterMs("99999999999999999999", now), maxRetryAfterMs);

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { PipelineError } from "../../src/component/errors.js";
 import { createGrpcClient, type GrpcClient } from "../../src/net/grpc-client.js";
-import { grpcClientFields, type GrpcServerConfig, grpcServerFields } from "../../src/net/grpc-config.js";
+import { type GrpcServerConfig, grpcClientFields, grpcServerFields } from "../../src/net/grpc-config.js";
 import { createGrpcServer, type UnaryHandler } from "../../src/net/grpc-server.js";
 import { createHttpClient, type HttpClient, httpClientFields } from "../../src/net/http-client.js";
 import { type HttpServerConfig, httpServerFields } from "../../src/net/http-config.js";
@@ -18,10 +18,12 @@ export const tlsFile = (name: string): string => join("test", "fixtures", "tls",
 export function recordingLogger(): { log: Logger; lines: string[]; fields: Fields[] } {
   const lines: string[] = [];
   const fields: Fields[] = [];
-  const at = (level: string) => (message: string, extra: Fields = {}) => {
-    lines.push(`${level} ${message}`);
-    fields.push(extra);
-  };
+  const at =
+    (level: string) =>
+    (message: string, extra: Fields = {}) => {
+      lines.push(`${level} ${message}`);
+      fields.push(extra);
+    };
   const log: Logger = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error"), with: () => log };
   return { log, lines, fields };
 }
@@ -47,7 +49,10 @@ export const httpServerConfig = (input: object = {}): HttpServerConfig => httpSe
 export const path = "/test.Service/Method";
 
 /** A started gRPC server with one method; `close` ends it. */
-export async function startGrpcServer(handler: UnaryHandler, input: object = {}): Promise<{ port: number; close: () => Promise<void> }> {
+export async function startGrpcServer(
+  handler: UnaryHandler,
+  input: object = {},
+): Promise<{ port: number; close: () => Promise<void> }> {
   const server = createGrpcServer(grpcServerConfig(input), settings);
   server.addUnary(path, handler);
   const port = await server.start();
@@ -56,7 +61,12 @@ export async function startGrpcServer(handler: UnaryHandler, input: object = {})
 
 /** A gRPC client to a port of this machine, without TLS or compression unless `input` says so. */
 export function grpcClient(port: number, input: object = {}, log: Logger = nopLogger): GrpcClient {
-  const config = grpcClientSchema.parse({ endpoint: `127.0.0.1:${port}`, tls: { insecure: true }, compression: "none", ...input });
+  const config = grpcClientSchema.parse({
+    endpoint: `127.0.0.1:${port}`,
+    tls: { insecure: true },
+    compression: "none",
+    ...input,
+  });
   return createGrpcClient(config, { ...settings, log });
 }
 
