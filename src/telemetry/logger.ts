@@ -110,8 +110,19 @@ function toConsole(line: string): string {
   return `${ts}\t${level}\t${msg}${rest}\n`;
 }
 
+function openFile(path: string) {
+  try {
+    return destination({ dest: path, sync: true, append: true, mkdir: false });
+  } catch (caught) {
+    throw new Error(`cannot open log output: ${(caught as Error).message}`, { cause: caught });
+  }
+}
+
 function openSink(path: string): LineSink {
   if (path === "stderr") return destination({ fd: 2, sync: true });
   if (path === "stdout") return destination({ fd: 1, sync: true });
-  return destination({ dest: path, sync: true, append: true, mkdir: false });
+  const sink = openFile(path);
+  // A full disk costs log lines, not the collector.
+  sink.on("error", () => {});
+  return sink;
 }

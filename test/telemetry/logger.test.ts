@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -65,6 +65,21 @@ describe("createLogger", () => {
     const { lines, log } = createTestLogger({ sampling: { ...defaultLoggerOptions.sampling, enabled: false } });
     for (let i = 0; i < 200; i++) log.info("same");
     assert.equal(lines.length, 200);
+  });
+
+  it("says which file it can't write", () => {
+    const path = join(tmpdir(), "no", "such", "folder", "own.log");
+    assert.throws(() => createLogger({ ...defaultLoggerOptions, outputPaths: [path] }), {
+      message: `cannot open log output: ENOENT: no such file or directory, open '${path}'`,
+    });
+  });
+
+  it("outlives a disk that is full", { skip: !existsSync("/dev/full") && "there is no /dev/full" }, async () => {
+    const log = createLogger({ ...defaultLoggerOptions, outputPaths: ["/dev/full"] });
+    log.info("lost");
+    // An error that nobody takes would end the process by now.
+    await new Promise((resolve) => setImmediate(resolve));
+    log.info("lost too");
   });
 
   it("appends to files", () => {
