@@ -23,21 +23,35 @@ export function createAttempts(send: Send, timeoutMs: number, clock: Clock): Att
   function attempt(profiles: Profiles, ctx: Context): Promise<void> {
     if (ended) return Promise.reject(ended);
     if (ctx.signal?.aborted) return Promise.reject(callerGone());
+    const controller = new AbortController();
+    const ownDeadlineMs = timeoutMs > 0 ? clock.now() + timeoutMs : undefined;
+    const deadlineMs = earlier(ownDeadlineMs, ctx.deadlineMs);
+    const sent = callSend(send, profiles, withContext(ctx, { signal: controller.signal, deadlineMs }));
+    return settle(sent, ctx.signal, controller, deadlineMs);
+  }
+
+  /**
+   * Settles as `sent` does, or earlier with an error. The data is not in this scope: what `open` and the timers hold of
+   * an attempt may outlive it by a garbage collection or two.
+   */
+  function settle(
+    sent: Promise<void>,
+    caller: AbortSignal | undefined,
+    controller: AbortController,
+    deadlineMs: number | undefined,
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
-      const controller = new AbortController();
-      const ownDeadlineMs = timeoutMs > 0 ? clock.now() + timeoutMs : undefined;
-      const deadlineMs = earlier(ownDeadlineMs, ctx.deadlineMs);
       const timer =
         deadlineMs === undefined
           ? undefined
           : clock.setTimer(() => cut(deadlineExceeded()), Math.max(0, deadlineMs - clock.now()));
       const onCallerGone = () => cut(callerGone());
-      ctx.signal?.addEventListener("abort", onCallerGone, { once: true });
+      caller?.addEventListener("abort", onCallerGone, { once: true });
 
       const close = () => {
         open.delete(cut);
         if (timer !== undefined) clock.clearTimer(timer);
-        ctx.signal?.removeEventListener("abort", onCallerGone);
+        caller?.removeEventListener("abort", onCallerGone);
       };
       function cut(error: PipelineError): void {
         close();
@@ -45,7 +59,7 @@ export function createAttempts(send: Send, timeoutMs: number, clock: Clock): Att
         controller.abort(error);
       }
       open.add(cut);
-      callSend(send, profiles, withContext(ctx, { signal: controller.signal, deadlineMs })).then(
+      sent.then(
         () => {
           close();
           resolve();

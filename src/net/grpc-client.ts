@@ -53,6 +53,7 @@ export function createGrpcClient(config: GrpcClientConfig, settings: Pick<Settin
 
   async function unary(call: GrpcCall): Promise<Buffer> {
     const startMs = performance.now();
+    const bounds: Bounds = { signal: call.signal, timeoutMs: call.timeoutMs };
     const encoding = call.encoding ?? (coding === "none" ? undefined : coding);
     const parts = call.encoding === undefined && coding !== "none" ? await encode(coding, call.body, level) : call.body;
     const frame = frameMessage(parts, encoding !== undefined);
@@ -60,7 +61,7 @@ export function createGrpcClient(config: GrpcClientConfig, settings: Pick<Settin
       const session = connection.ready() ?? (await waitForSession(connection, config.wait_for_ready, call, startMs));
       const headers = callHeaders(fixed, call, encoding, startMs);
       try {
-        return await exchange(connection, session, headers, frame, call, startMs);
+        return await exchange(connection, session, headers, frame, bounds, startMs);
       } catch (error) {
         if (!(error instanceof NeverProcessed)) throw error;
         if (attempt >= transparentRetries) throw retryable(error.message, { reason: "network", cause: error });
@@ -163,7 +164,10 @@ async function waitForSession(
   });
 }
 
-function endedError(call: GrpcCall): PipelineError {
+/** What a call's listeners need of it. They may outlive it by a while, and must not keep its body. */
+type Bounds = Pick<GrpcCall, "signal" | "timeoutMs">;
+
+function endedError(call: Bounds): PipelineError {
   if (call.signal?.aborted)
     return retryable("the request was cancelled", { code: Code.CANCELLED, reason: "cancelled" });
   return retryable(`no answer within ${call.timeoutMs} ms`, { code: Code.DEADLINE_EXCEEDED, reason: "timeout" });
@@ -188,11 +192,31 @@ function exchange(
   session: ClientHttp2Session,
   headers: OutgoingHttpHeaders,
   frame: readonly Buffer[],
-  call: GrpcCall,
+  call: Bounds,
+  startMs: number,
+): Promise<Buffer> {
+  const stream = openStream(session, headers);
+  const reply = awaitReply(connection, session, stream, call, startMs);
+  if (call.signal?.aborted) return reply;
+  stream.cork();
+  for (const piece of frame) stream.write(piece);
+  stream.end();
+  stream.uncork();
+  return reply;
+}
+
+/**
+ * Settles with the answer to what is written on `stream`. What is written is not in this scope: listeners may live on
+ * for a while in the tables of the HTTP/2 library, and must not keep it.
+ */
+function awaitReply(
+  connection: GrpcConnection,
+  session: ClientHttp2Session,
+  stream: ClientHttp2Stream,
+  call: Bounds,
   startMs: number,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const stream = openStream(session, headers);
     const reader = createReplyReader();
     let heard = false;
     let settled = false;
@@ -251,11 +275,6 @@ function exchange(
     });
     if (call.signal?.aborted) return onAbort();
     call.signal?.addEventListener("abort", onAbort, { once: true });
-
-    stream.cork();
-    for (const piece of frame) stream.write(piece);
-    stream.end();
-    stream.uncork();
   });
 }
 
