@@ -174,7 +174,7 @@ export class ProfilesBuilder {
     if (profileCount > 0) size += 1 + varintSize(this.dictionary.byteSize) + this.dictionary.byteSize;
     const scanned = emptyScan(this.resources.length, profileCount);
     const out = new Writer(Math.max(size, 1));
-    this.resources.forEach((resource, i) => resource.write(out, contents[i], scanned, i));
+    for (const [i, resource] of this.resources.entries()) resource.write(out, contents[i], scanned, i);
     if (profileCount > 0) this.writeDictionary(out, scanned);
     this.dictionary.reset();
     if (spare.length < maxSpare) spare.push(this.dictionary);
@@ -261,7 +261,7 @@ export class ResourceBuilder {
     scanned.resources[4 * index] = out.pos;
     out.raw(this.head, 0, this.head.length);
     const before = scanned.sampleCount;
-    this.scopes.forEach((scope, i) => scope.write(out, sizes.parts[i], scanned));
+    for (const [i, scope] of this.scopes.entries()) scope.write(out, sizes.parts[i], scanned);
     scanned.resources[4 * index + 1] = out.pos;
     scanned.resources[4 * index + 2] = scanned.sampleCount - before;
   }
@@ -323,7 +323,10 @@ function unsigned(out: Writer, tag: number, value: number): void {
 
 /** A whole number that may be negative or past 32 bits. */
 function integer(out: Writer, tag: number, value: number): void {
-  if (value >= 0 && value <= 0x7fffffff) return unsigned(out, tag, value);
+  if (value >= 0 && value <= 0x7fffffff) {
+    unsigned(out, tag, value);
+    return;
+  }
   out.varint(tag);
   out.varint64(BigInt(Math.trunc(value)));
 }

@@ -61,7 +61,11 @@ export class ProfileBuilder {
         out.tag(3, VARINT);
         out.varint(link);
       }
-      if (values.length > 0) out.message(4, () => values.forEach((value) => out.varint64(BigInt(value))));
+      if (values.length > 0) {
+        out.message(4, () => {
+          for (const value of values) out.varint64(BigInt(value));
+        });
+      }
       if (timestamps.length > 0) {
         out.tag(5, LEN);
         out.varint(8 * timestamps.length);

@@ -1,0 +1,140 @@
+import { randomBytes } from "node:crypto";
+import { type AnyValue, type KeyValue, keyValue, stringValue } from "../pdata/any-value.js";
+import { ProfilesBuilder, type ScopeBuilder } from "../pdata/builder.js";
+import type { Profiles, ValueType } from "../pdata/profiles.js";
+import { Reader, VARINT, WireError } from "../proto/wire.js";
+import { captureAttributes } from "./capture.js";
+import { gunzip, isGzip } from "./gunzip.js";
+import { invalid, looksLike, TooLargeError } from "./invalid.js";
+import { PprofEntries } from "./pprof-entries.js";
+import { indexPprof, type PprofIndex, wrongType } from "./pprof-index.js";
+import { PprofSamples } from "./pprof-samples.js";
+
+/** Bytes of one pprof, decompressed, unless a caller says otherwise. */
+export const defaultMaxBytes = 64 * 1024 * 1024;
+/** Sample types of one pprof: each becomes a profile with all samples. */
+const maxSampleTypes = 64;
+/** OTLP bytes that a pprof may take: this many for any, then this many times its own. */
+const outputFloor = 16 * 1024 * 1024;
+const outputRatio = 8;
+
+export interface PprofOptions {
+  /** Largest pprof that is taken, decompressed. Default 64 MiB. */
+  readonly maxBytes?: number;
+  /** Attributes that every profile gets beside those of the pprof, such as `pyroscope.name`. */
+  readonly attributes?: readonly KeyValue[];
+  /** Keeps the pprof as it came as the first profile's original_payload (format "pprof"). It goes with the first edit. */
+  readonly keepPayload?: boolean;
+}
+
+export interface PprofSummary {
+  readonly sampleTypes: readonly ValueType[];
+  readonly periodType: ValueType;
+  readonly period: bigint;
+  readonly timeUnixNano: bigint;
+  readonly durationNano: bigint;
+  /** Samples of the pprof; each is a Sample in the profile of every sample type. */
+  readonly sampleCount: number;
+  /** Bytes, decompressed. */
+  readonly byteSize: number;
+}
+
+/**
+ * Adds a pprof, gzip or plain, to a batch being built: a profile per sample type, all carrying one capture id, so that
+ * an encoder joins them again. Accepts what google/pprof accepts but for its legacy text formats; throws
+ * InvalidProfilesError (TooLargeError past a limit), after which the builder must be thrown away.
+ */
+export function addPprof(scope: ScopeBuilder, bytes: Buffer, options: PprofOptions = {}): PprofSummary {
+  const maxBytes = options.maxBytes ?? defaultMaxBytes;
+  if (bytes.length === 0) throw invalid("pprof", "no bytes");
+  const plain = isGzip(bytes) ? gunzip("pprof", bytes, maxBytes) : bytes;
+  if (plain.length === 0) throw invalid("pprof", "no bytes in it");
+  if (plain.length > maxBytes) throw new TooLargeError(`pprof: larger than ${maxBytes} bytes`);
+  try {
+    return add(scope, plain, bytes, options);
+  } catch (caught) {
+    if (!(caught instanceof WireError)) throw caught;
+    throw invalid("pprof", caught.message + looksLike(plain));
+  }
+}
+
+/** One pprof as a batch of its own: one resource with these attributes, and a scope without a name. */
+export function decodePprof(bytes: Buffer, resource: readonly KeyValue[], options: PprofOptions = {}): Profiles {
+  const builder = new ProfilesBuilder();
+  addPprof(builder.resource(resource).scope(), bytes, options);
+  return builder.finish();
+}
+
+function add(scope: ScopeBuilder, plain: Buffer, bytes: Buffer, options: PprofOptions): PprofSummary {
+  const index = indexPprof(plain);
+  const entries = new PprofEntries(index, scope.builder);
+  const { samples } = index;
+  const sampleTypes = readSampleTypes(index, entries);
+  const periodType = index.periodType ? readValueType(index.periodType, entries) : noType;
+  const attributes = [...profileAttributes(index, entries), ...(options.attributes ?? [])];
+  if (sampleTypes.length === 0 && samples.length > 0) throw invalid("pprof", "missing sample type information");
+  attributes.push(...captureAttributes(newCaptureId(), sampleTypes));
+  const { period, timeNanos: timeUnixNano, durationNanos: durationNano } = index;
+  const profiles = sampleTypes.map((sampleType, i) => {
+    const originalPayload = options.keepPayload && i === 0 ? { format: "pprof", bytes } : undefined;
+    const fields = { sampleType, periodType, period, timeUnixNano, durationNano, attributes, originalPayload };
+    return scope.profile(fields, 10 * samples.length);
+  });
+  const maxOutput = scope.builder.dictionaryBytes + Math.max(outputFloor, outputRatio * plain.length);
+  new PprofSamples(index, entries, scope.builder, profiles, maxOutput).write();
+  const sampleCount = samples.length;
+  return { sampleTypes, periodType, period, timeUnixNano, durationNano, sampleCount, byteSize: plain.length };
+}
+
+const noType: ValueType = { type: "", unit: "" };
+
+function readSampleTypes(index: PprofIndex, entries: PprofEntries): ValueType[] {
+  const { data, length } = index.sampleTypes;
+  if (length > maxSampleTypes) throw new TooLargeError(`pprof: ${length} sample types (at most ${maxSampleTypes})`);
+  const types: ValueType[] = [];
+  for (let i = 0; i < length; i++)
+    types.push(readValueType(new Reader(index.buf, data[2 * i], data[2 * i + 1]), entries));
+  return types;
+}
+
+/** ValueType { type 1, unit 2 } */
+function readValueType(reader: Reader, entries: PprofEntries): ValueType {
+  let type = 0n;
+  let unit = 0n;
+  while (reader.next()) {
+    if (reader.field > 2) {
+      reader.skip();
+      continue;
+    }
+    if (reader.wireType !== VARINT) wrongType(reader, "ValueType");
+    if (reader.field === 1) type = reader.int64();
+    else unit = reader.int64();
+  }
+  return { type: entries.text(type), unit: entries.text(unit) };
+}
+
+/** What OTLP has no field for. */
+function profileAttributes(index: PprofIndex, entries: PprofEntries): KeyValue[] {
+  const attributes: KeyValue[] = [];
+  const add = (key: string, at: bigint) => {
+    const text = entries.text(at);
+    if (text !== "") attributes.push(keyValue(key, stringValue(text)));
+  };
+  add("pprof.profile.drop_frames", index.dropFrames);
+  add("pprof.profile.keep_frames", index.keepFrames);
+  if (index.comments.length > 0) {
+    const comments: AnyValue[] = index.comments.map((at) => stringValue(entries.text(at)));
+    attributes.push(keyValue("pprof.profile.comment", { type: "array", value: comments }));
+  }
+  add("pprof.profile.default_sample_type", index.defaultSampleType);
+  add("pprof.profile.doc_url", index.docUrl);
+  return attributes;
+}
+
+const processPart = randomBytes(8).toString("hex");
+let captures = 0;
+
+/** Unique among all processes: a random part per process and a number. */
+function newCaptureId(): string {
+  return `${processPart}-${(++captures).toString(36)}`;
+}

@@ -1,0 +1,334 @@
+import type { ProfileBuilder, ProfilesBuilder } from "../pdata/builder.js";
+import { OutTable } from "../pdata/out-table.js";
+import { ATTRIBUTE, STACK } from "../pdata/tables.js";
+import { LEN, Reader, VARINT, WireError } from "../proto/wire.js";
+import { invalid, TooLargeError } from "./invalid.js";
+import { type PprofEntries, readHigh } from "./pprof-entries.js";
+import { idText } from "./pprof-ids.js";
+import { type PprofIndex, wrongType } from "./pprof-index.js";
+import { PprofWriter, sizeOf32 } from "./pprof-writer.js";
+
+/*
+ * Sample { location_id 1, value 2, label 3 }     Label { key 1, str 2, num 3, num_unit 4 }
+ * becomes, once per sample type,
+ * Sample { stack_index 1, attribute_indices 2, values 4 }
+ */
+
+/** Room in front of a packed list for its tag and length. */
+const head = 6;
+
+/** Writes the samples of one pprof to the profiles of its sample types. Nothing is allocated per sample. */
+export class PprofSamples {
+  private readonly buf: Buffer;
+  private readonly index: PprofIndex;
+  private readonly entries: PprofEntries;
+  private readonly builder: ProfilesBuilder;
+  private readonly profiles: readonly ProfileBuilder[];
+  private readonly maxOutput: number;
+  /** Most bytes that a location's index takes. */
+  private readonly indexBytes: number;
+  /** Content of the stack being read, behind room for its head. */
+  private readonly stack = new PprofWriter(1024);
+  /** [start, end) of each value of the sample being read. */
+  private readonly valueAt: Int32Array;
+  private values = 0;
+  /** The labels of the sample being read, as they stand in the file, or collected in `labels`. */
+  private labelStart = -1;
+  private labelEnd = -1;
+  private readonly labels = new PprofWriter(256);
+  // Runs of labels and single labels by their bytes; what each became.
+  private readonly runs = new OutTable(1);
+  private readonly runLists: Buffer[] = [noBytes];
+  private readonly single = new OutTable(1);
+  private readonly singleAttributes: number[] = [0];
+  private readonly content = new PprofWriter(256);
+
+  constructor(
+    index: PprofIndex,
+    entries: PprofEntries,
+    builder: ProfilesBuilder,
+    profiles: readonly ProfileBuilder[],
+    maxOutput: number,
+  ) {
+    this.buf = index.buf;
+    this.index = index;
+    this.entries = entries;
+    this.builder = builder;
+    this.profiles = profiles;
+    this.maxOutput = maxOutput;
+    this.indexBytes = sizeOf32(entries.locations.reduce((max, index) => Math.max(max, index), 0));
+    this.valueAt = new Int32Array(2 * profiles.length);
+  }
+
+  write(): void {
+    const { data, length } = this.index.samples;
+    let written = 0;
+    for (let i = 0; i < length; i++) {
+      written += this.sample(data[2 * i], data[2 * i + 1]);
+      // A few bytes of labels can stand for long texts, once per sample type: small input must not grow without end.
+      if (written + this.builder.dictionaryBytes > this.maxOutput) {
+        throw new TooLargeError(`pprof: its samples take more than ${this.maxOutput} bytes as OTLP`);
+      }
+    }
+  }
+
+  /** Reads the sample in [p, end); returns the bytes written. */
+  private sample(p: number, end: number): number {
+    const { buf, stack } = this;
+    stack.pos = head;
+    this.values = 0;
+    this.labelStart = -1;
+    this.labelEnd = -1;
+    while (p < end) {
+      const tag = buf[p];
+      if (tag === 0x0a) p = this.packed(p + 1, end, true);
+      else if (tag === 0x12) p = this.packed(p + 1, end, false);
+      else if (tag === 0x1a) p = this.label(p, p + 1, end);
+      else if (tag === 0x08) p = this.locations(p + 1, -1, end);
+      else if (tag === 0x10) p = this.value(p + 1, end);
+      else p = this.other(p, end);
+    }
+    if (this.values !== this.profiles.length) {
+      throw invalid("pprof", `a sample has ${this.values} values for ${this.profiles.length} sample types`);
+    }
+    return this.emit(this.internStack(), this.labelStart < 0 ? noBytes : this.attributes());
+  }
+
+  private packed(p: number, end: number, isStack: boolean): number {
+    let length = p < end ? this.buf[p] : 0x80;
+    if (length < 0x80) p++;
+    else {
+      const reader = new Reader(this.buf, p, end);
+      length = reader.length();
+      p = reader.pos;
+    }
+    const stop = p + length;
+    if (stop > end) throw new WireError("a length past the end of its message");
+    if (isStack) return this.locations(p, stop, end);
+    while (p < stop) p = this.value(p, stop);
+    return stop;
+  }
+
+  /** Appends the location ids in [p, stop) to the stack; one id where stop is -1. */
+  private locations(p: number, stop: number, end: number): number {
+    const { buf, stack, entries } = this;
+    const { dense } = entries.locationIds;
+    const { locations } = entries;
+    const limit = stop < 0 ? end : stop;
+    stack.ensure(this.indexBytes * (stop < 0 ? 1 : stop - p));
+    do {
+      if (stop >= 0 && p >= stop) break;
+      const start = p;
+      let id = p < limit ? buf[p++] : -1;
+      if (id > 0x7f && p < limit) {
+        const second = buf[p++];
+        id = (id & 0x7f) | ((second & 0x7f) << 7);
+        if (second > 0x7f) {
+          const third = p < limit ? buf[p++] : 0x80;
+          id = third < 0x80 ? id | (third << 14) : -1;
+        }
+      } else if (id > 0x7f) id = -1;
+      let position: number;
+      if (id < 0) {
+        const reader = new Reader(buf, start, limit);
+        const high = reader.skipVarintHigh();
+        position = entries.locationIds.find(reader.low, high);
+        p = reader.pos;
+        if (position < 0) throw unknownLocation(reader.low, high);
+      } else {
+        position = id < dense.length ? dense[id] : entries.locationIds.find(id, 0);
+        if (position < 0) throw unknownLocation(id, 0);
+      }
+      const mapped = locations[position];
+      if (mapped < 0x80) stack.buf[stack.pos++] = mapped;
+      else stack.varint(mapped);
+    } while (stop >= 0);
+    return p;
+  }
+
+  /** Notes the value at p. */
+  private value(p: number, end: number): number {
+    const { buf } = this;
+    const start = p;
+    while (p < end && buf[p] > 0x7f) p++;
+    if (p >= end) throw new WireError("truncated varint");
+    p++;
+    const bytes = p - start;
+    if (bytes > 9 && (bytes > 10 || buf[p - 1] > 1)) throw new WireError("a varint past 64 bits");
+    const at = this.values++;
+    if (at < this.profiles.length) {
+      this.valueAt[2 * at] = start;
+      this.valueAt[2 * at + 1] = p;
+    }
+    return p;
+  }
+
+  /** Takes the label field at p, whose length stands at `lengthAt`, into the run of labels. */
+  private label(p: number, lengthAt: number, end: number): number {
+    const { buf, labels } = this;
+    const reader = new Reader(buf, lengthAt, end);
+    const stop = reader.length() + reader.pos;
+    if (this.labelStart < 0) {
+      this.labelStart = p;
+      this.labelEnd = stop;
+    } else if (this.labelEnd === p) this.labelEnd = stop;
+    else {
+      // Other fields stand between: the run is put together.
+      if (this.labelEnd >= 0) {
+        labels.pos = 0;
+        labels.copy(buf, this.labelStart, this.labelEnd);
+        this.labelEnd = -1;
+      }
+      labels.copy(buf, p, stop);
+    }
+    return stop;
+  }
+
+  private other(p: number, end: number): number {
+    const reader = new Reader(this.buf, p, end);
+    reader.next();
+    const { field, wireType } = reader;
+    if (field <= 3 && wireType !== LEN && (wireType !== VARINT || field === 3)) wrongType(reader, "Sample");
+    // A tag of more bytes than it needs.
+    if (field === 1) return wireType === LEN ? this.packed(reader.pos, end, true) : this.locations(reader.pos, -1, end);
+    if (field === 2) return wireType === LEN ? this.packed(reader.pos, end, false) : this.value(reader.pos, end);
+    if (field === 3) return this.label(p, reader.pos, end);
+    reader.skip();
+    return reader.pos;
+  }
+
+  private internStack(): number {
+    const { stack } = this;
+    const length = stack.pos - head;
+    if (length === 0) return 0;
+    const start = head - 1 - sizeOf32(length);
+    const end = stack.pos;
+    stack.pos = start;
+    stack.byte(0x0a);
+    stack.varint(length);
+    return this.builder.entry(STACK, stack.buf, start, end);
+  }
+
+  /** The attribute_indices field that this sample's labels become, or nothing. */
+  private attributes(): Buffer {
+    const collected = this.labelEnd < 0;
+    const source = collected ? this.labels.buf : this.buf;
+    const start = collected ? 0 : this.labelStart;
+    const end = collected ? this.labels.pos : this.labelEnd;
+    const run = this.runs.add(source, start, end);
+    if (run === this.runLists.length) this.runLists.push(this.readRun(source, start, end));
+    return this.runLists[run];
+  }
+
+  private readRun(source: Buffer, start: number, end: number): Buffer {
+    const reader = new Reader(source, start, end);
+    const out = new PprofWriter(64);
+    const list = out.open(0x12);
+    while (reader.next()) {
+      const length = reader.length();
+      const attribute = this.attribute(source, reader.pos, reader.pos + length);
+      reader.pos += length;
+      if (attribute === 0) continue;
+      out.ensure(5);
+      out.varint(attribute);
+    }
+    const empty = out.pos === list + 1;
+    out.close(list);
+    return empty ? noBytes : out.copyOut();
+  }
+
+  /** attribute_table index of the label in [start, end); 0 for one that says nothing. */
+  private attribute(source: Buffer, start: number, end: number): number {
+    const label = this.single.add(source, start, end);
+    if (label === this.singleAttributes.length) this.singleAttributes.push(this.readLabel(source, start, end));
+    return this.singleAttributes[label];
+  }
+
+  private readLabel(source: Buffer, start: number, end: number): number {
+    const reader = new Reader(source, start, end);
+    // Low and high halves of key, str, num, num_unit.
+    const numbers = [0, 0, 0, 0, 0, 0, 0, 0];
+    while (reader.next()) {
+      if (reader.field > 4) {
+        reader.skip();
+        continue;
+      }
+      if (reader.wireType !== VARINT) wrongType(reader, "Label");
+      numbers[2 * reader.field - 1] = readHigh(reader);
+      numbers[2 * reader.field - 2] = reader.low;
+    }
+    const [key, keyHigh, str, strHigh, num, numHigh, unit, unitHigh] = numbers;
+    const keyIndex = this.entries.checkString(key, keyHigh);
+    if ((str | strHigh) !== 0) {
+      const text = this.entries.checkString(str, strHigh);
+      return this.intern(keyIndex, (value) => this.entries.writeString(value, 0x0a, text), 0);
+    }
+    if ((num | numHigh | unit | unitHigh) === 0) return 0;
+    const unitIndex = this.entries.checkString(unit, unitHigh);
+    const write = (value: PprofWriter) => {
+      value.ensure(11);
+      value.byte(0x18);
+      value.varint64(num, numHigh);
+    };
+    return this.intern(keyIndex, write, this.entries.string(unitIndex));
+  }
+
+  private intern(key: number, write: (value: PprofWriter) => void, unit: number): number {
+    const keyIndex = this.entries.string(key);
+    const out = this.content;
+    out.pos = 0;
+    out.field(0x08, keyIndex);
+    const value = out.open(0x12);
+    write(out);
+    out.close(value);
+    out.field(0x18, unit);
+    return this.builder.entry(ATTRIBUTE, out.buf, 0, out.pos);
+  }
+
+  /** Writes the sample to each profile; returns the bytes written. */
+  private emit(stack: number, attributes: Buffer): number {
+    const { profiles, valueAt, buf } = this;
+    const stackBytes = stack === 0 ? 0 : 1 + sizeOf32(stack);
+    let written = 0;
+    for (let i = 0; i < profiles.length; i++) {
+      const from = valueAt[2 * i];
+      const valueBytes = valueAt[2 * i + 1] - from;
+      const size = stackBytes + attributes.length + 2 + valueBytes;
+      const out = profiles[i].samples;
+      out.ensure(size + 12);
+      const target = out.buf;
+      let pos = out.pos;
+      target[pos++] = 0x12;
+      pos = varint(target, pos, size);
+      if (stack !== 0) {
+        target[pos++] = 0x08;
+        pos = varint(target, pos, stack);
+      }
+      if (attributes.length > 24) pos += attributes.copy(target, pos);
+      else for (let k = 0; k < attributes.length; k++) target[pos++] = attributes[k];
+      target[pos++] = 0x22;
+      target[pos++] = valueBytes;
+      for (let k = 0; k < valueBytes; k++) target[pos++] = buf[from + k];
+      out.pos = pos;
+      profiles[i].sampleCount++;
+      written += size + 2;
+    }
+    return written;
+  }
+}
+
+const noBytes = Buffer.alloc(0);
+
+function varint(buf: Buffer, pos: number, value: number): number {
+  let rest = value;
+  while (rest > 0x7f) {
+    buf[pos++] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+  }
+  buf[pos++] = rest;
+  return pos;
+}
+
+function unknownLocation(low: number, high: number): Error {
+  return invalid("pprof", `a sample refers to location ${idText(low, high)}, which is unknown`);
+}
