@@ -5,6 +5,14 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(1);
 }
 
+if (major === 20) {
+  // Node 20 has no mid-tier compiler: compiling lukewarm functions with the top tier costs a fifth of a young collector's
+  // CPU. Fewer and smaller compilations: 5 to 8 % less over the first hundred megabytes, nothing lost later.
+  const { setFlagsFromString } = await import("node:v8");
+  setFlagsFromString("--interrupt-budget=200000");
+  setFlagsFromString("--max-inlined-bytecode-size-cumulative=300");
+}
+
 const { readFileSync } = await import("node:fs");
 const { runCli } = await import("./cli/cli.js");
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {

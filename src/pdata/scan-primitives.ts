@@ -33,19 +33,27 @@ export function readVarint(buf: Buffer, p: number, end: number): number {
 
 /** Skips a varint. */
 export function skipVarint(buf: Buffer, p: number, end: number): number {
-  if (p < end && buf[p] < 0x80) return p + 1;
-  return readVarint(buf, p, end);
+  const start = p;
+  // Up to nine bytes every varint is legal; the tenth is looked at by readVarint.
+  const stop = end - p > 9 ? p + 9 : end;
+  while (p < stop) if (buf[p++] < 0x80) return p;
+  return readVarint(buf, start, end);
 }
 
 /** Reads a varint and checks it as a table index. */
 export function checkIndex(buf: Buffer, p: number, end: number, count: number, what: string): number {
-  let value: number;
-  if (p < end && buf[p] < 0x80) value = buf[p++];
-  else {
-    const next = readVarint(buf, p, end);
-    if (next < 0) return next;
-    p = next;
-    value = last.low >>> 0;
+  if (p >= end) return fail("truncated varint", p);
+  let value = buf[p++];
+  if (value > 0x7f) {
+    const second = p < end ? buf[p] : 0x80;
+    if (second < 0x80) {
+      value = (value & 0x7f) | (second << 7);
+      p++;
+    } else {
+      p = readVarint(buf, p - 1, end);
+      if (p < 0) return p;
+      value = last.low >>> 0;
+    }
   }
   return value < count ? p : indexFault(value, count, what, p);
 }
