@@ -16,6 +16,7 @@ import type { Settings } from "../component/factory.js";
 import { encodeStatus } from "../proto/status.js";
 import { formatHostPort, parseHostPort, removeStaleSocket } from "./endpoint.js";
 import type { GrpcServerConfig } from "./grpc-config.js";
+import { inflateRequestsOurselves } from "./grpc-inflate.js";
 import { answerFor } from "./status.js";
 import { loadServerTls, watchServerTls } from "./tls.js";
 import type { TlsServerConfig } from "./tls-config.js";
@@ -53,6 +54,7 @@ const identity = (bytes: Buffer): Buffer => bytes;
 export function createGrpcServer(config: GrpcServerConfig, settings: Pick<Settings, "log">): GrpcServer {
   // What grpc-js has to say reaches us as errors; its own lines on stderr would break our log's format.
   setLogVerbosity(logVerbosity.NONE);
+  inflateRequestsOurselves();
   const server = new Server(serverOptions(config));
   let stopWatching = () => {};
   const sessions = new Set<ServerHttp2Session>();

@@ -255,8 +255,8 @@ describe("gRPC server", () => {
     };
     const codes = Object.fromEntries(Object.entries(statuses).map(([name, headers]) => [name, headers["grpc-status"]]));
     assert.deepEqual(codes, {
-      notGzip: "13",
-      truncatedGzip: "13",
+      notGzip: "3",
+      truncatedGzip: "3",
       unknownEncoding: "12",
       noMessage: "12",
       halfPrefix: "12",
