@@ -11,7 +11,10 @@ const tenantSchema = z
       .default("")
       .describe("Client metadata key that holds the tenant, such as x-scope-orgid (receivers need include_metadata)."),
   })
-  .refine(({ value, from_metadata }) => value !== "" || from_metadata !== "", "`tenant` needs `value` or `from_metadata`")
+  .refine(
+    ({ value, from_metadata }) => value !== "" || from_metadata !== "",
+    "`tenant` needs `value` or `from_metadata`",
+  )
   .optional()
   .describe("Sent as X-Scope-OrgID; absent = no header.");
 
@@ -48,7 +51,9 @@ export const pyroscopeSchema = z
     unnamed_frames: z
       .enum(["name", "keep"])
       .default("name")
-      .describe("`name` = frames without a function appear as binary+0xaddr; `keep` = left to Pyroscope's own symbolizer."),
+      .describe(
+        "`name` = frames without a function appear as binary+0xaddr; `keep` = left to Pyroscope's own symbolizer.",
+      ),
     max_concurrency: z.int().min(1).default(16).describe("Pushes under way at the same time."),
     drop_older_than: duration("0s")
       .refine((ms) => ms >= 0, "'drop_older_than' must be non-negative")
@@ -60,7 +65,11 @@ export const pyroscopeSchema = z
     const message = endpointFault(config.endpoint);
     if (message !== undefined) ctx.addIssue({ code: "custom", path: ["endpoint"], message });
     if (config.basic_auth && config.bearer_token !== "") {
-      ctx.addIssue({ code: "custom", path: ["bearer_token"], message: "`basic_auth` and `bearer_token` exclude each other" });
+      ctx.addIssue({
+        code: "custom",
+        path: ["bearer_token"],
+        message: "`basic_auth` and `bearer_token` exclude each other",
+      });
     }
   });
 

@@ -20,7 +20,10 @@ export interface PprofPlan {
  * own agents call it. `nowNano` stands in for a time that nobody set.
  */
 export function planCapture(capture: Capture, nowNano: bigint): PprofPlan[] {
-  const plans = new Map<string, { name: string; periodType: ValueType; columns: PprofColumn[]; needsDeltaMark: boolean }>();
+  const plans = new Map<
+    string,
+    { name: string; periodType: ValueType; columns: PprofColumn[]; needsDeltaMark: boolean }
+  >();
   const fromPprof = capture.id !== "";
   for (const profile of capture.profiles) {
     const sampleType = profile.sampleType;

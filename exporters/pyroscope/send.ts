@@ -210,7 +210,9 @@ function createRefusalLog(settings: Settings): (outcome: PipelineError | undefin
     const kind = outcome && `${outcome.kind} ${outcome.reason} ${outcome.code}`;
     if (kind === refusing) return;
     if (outcome?.reason === "too_old") {
-      settings.log.warn("Profiles older than drop_older_than are dropped.", { dropped_samples: outcome.rejectedSamples });
+      settings.log.warn("Profiles older than drop_older_than are dropped.", {
+        dropped_samples: outcome.rejectedSamples,
+      });
     } else if (outcome) {
       settings.log.warn("Pyroscope does not take some profiles.", {
         reason: outcome.reason,

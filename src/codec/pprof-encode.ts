@@ -239,7 +239,10 @@ class LinkTexts {
   /** Hex, "" where an id is missing or all zeros. */
   textOf(link: number): { spanId: string; traceId: string } {
     const { traceId, spanId } = this.dictionary.link(link);
-    return { spanId: says(spanId) ? spanId.toString("hex") : "", traceId: says(traceId) ? traceId.toString("hex") : "" };
+    return {
+      spanId: says(spanId) ? spanId.toString("hex") : "",
+      traceId: says(traceId) ? traceId.toString("hex") : "",
+    };
   }
 }
 

@@ -70,7 +70,10 @@ export class PprofWriter {
   }
 
   varint64(lo: number, hi: number): void {
-    if (hi === 0) return this.varint(lo);
+    if (hi === 0) {
+      this.varint(lo);
+      return;
+    }
     const buf = this.buf;
     let pos = this.pos;
     let l = lo;

@@ -151,5 +151,7 @@ export function givenName(attributes: readonly KeyValue[]): string {
  * else the sample type's (a profile without one goes by its period type). Never empty.
  */
 export function profileName(sampleType: ValueType, periodType: ValueType, attributes: readonly KeyValue[]): string {
-  return givenName(attributes) || kindOf(sampleType, periodType)?.name || sampleType.type || periodType.type || "unknown";
+  return (
+    givenName(attributes) || kindOf(sampleType, periodType)?.name || sampleType.type || periodType.type || "unknown"
+  );
 }

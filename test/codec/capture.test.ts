@@ -35,14 +35,23 @@ test("profiles of one pprof belong together by their id, whatever their times", 
     ["samples", "cpu"],
     ["samples", "cpu", "cpu"],
   ]);
-  assert.deepEqual(groupCaptures(profiles).map(({ id }) => id), ["one", "two"]);
+  assert.deepEqual(
+    groupCaptures(profiles).map(({ id }) => id),
+    ["one", "two"],
+  );
 });
 
 test("a profile whose siblings went elsewhere still knows of them", () => {
   const [capture] = groupCaptures([profile("samples/count", 1n, captureAttributes("one", types))]);
   assert.ok(capture.types.has("cpu/nanoseconds"));
-  const both = groupCaptures([profile("samples/count", 1n, captureAttributes("one", types)), profile("wall/nanoseconds", 1n)]);
-  assert.deepEqual(both.map((c) => [...c.types]), [["samples/count", "cpu/nanoseconds"], ["wall/nanoseconds"]]);
+  const both = groupCaptures([
+    profile("samples/count", 1n, captureAttributes("one", types)),
+    profile("wall/nanoseconds", 1n),
+  ]);
+  assert.deepEqual(
+    both.map((c) => [...c.types]),
+    [["samples/count", "cpu/nanoseconds"], ["wall/nanoseconds"]],
+  );
 });
 
 test("without an id, equal time and duration make a capture, but a type twice begins another", () => {

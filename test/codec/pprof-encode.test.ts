@@ -107,7 +107,13 @@ function line(index: number): object {
 const cpu = { type_strindex: 4, unit_strindex: 5 };
 const count = { type_strindex: 6, unit_strindex: 7 };
 
-function encodeOne(bytes: Buffer, policy: LabelPolicy, limits = unlimited, scale = 1n, namedFrames: NamedFrames = "none") {
+function encodeOne(
+  bytes: Buffer,
+  policy: LabelPolicy,
+  limits = unlimited,
+  scale = 1n,
+  namedFrames: NamedFrames = "none",
+) {
   const batch = Profiles.parse(bytes);
   const encoder = new PprofEncoder(batch.dictionary, { labels: policy, namedFrames });
   return encoder.encode(inputOf(profilesOf(batch), scale), limits);
@@ -115,8 +121,20 @@ function encodeOne(bytes: Buffer, policy: LabelPolicy, limits = unlimited, scale
 
 test("profiles of one capture become one pprof with a value per type, rows matched", () => {
   const bytes = request([
-    { sample_type: count, samples: [{ stack_index: 1, values: [3] }, { stack_index: 2, values: [4] }] },
-    { sample_type: cpu, samples: [{ stack_index: 2, values: [400] }, { stack_index: 3, values: [500] }] },
+    {
+      sample_type: count,
+      samples: [
+        { stack_index: 1, values: [3] },
+        { stack_index: 2, values: [4] },
+      ],
+    },
+    {
+      sample_type: cpu,
+      samples: [
+        { stack_index: 2, values: [400] },
+        { stack_index: 3, values: [500] },
+      ],
+    },
   ]);
   const [piece, ...more] = encodeOne(bytes, none);
   assert.equal(more.length, 0);
@@ -124,7 +142,14 @@ test("profiles of one capture become one pprof with a value per type, rows match
   assert.equal(piece.sampleCount, 4);
   const meaning = pprofMeaning(piece.bytes);
   assert.deepEqual(meaning.types, ["samples/count", "cpu/nanoseconds"]);
-  assert.deepEqual([...meaning.samples.values()], [[3n, 0n], [4n, 400n], [0n, 500n]]);
+  assert.deepEqual(
+    [...meaning.samples.values()],
+    [
+      [3n, 0n],
+      [4n, 400n],
+      [0n, 500n],
+    ],
+  );
 });
 
 test("samples that differ only in dropped or equal labels, or in links that say nothing, are joined", () => {
@@ -140,10 +165,13 @@ test("samples that differ only in dropped or equal labels, or in links that say 
     },
   ]);
   const labelled = pprofMeaning(encodeOne(bytes, numbers)[0].bytes);
-  assert.deepEqual([...labelled.samples.entries()].map(([key, [value]]) => [key.split("--\n")[1], value]), [
-    ["k=v", 7n],
-    ["k:5 count", 8n],
-  ]);
+  assert.deepEqual(
+    [...labelled.samples.entries()].map(([key, [value]]) => [key.split("--\n")[1], value]),
+    [
+      ["k=v", 7n],
+      ["k:5 count", 8n],
+    ],
+  );
   const bare = encodeOne(bytes, none);
   assert.equal(bare[0].rowCount, 1);
   assert.deepEqual(pprofMeaning(bare[0].bytes).totals, { "samples/count": 15n });
@@ -171,7 +199,8 @@ test("int64 values are exact; sums past it stand in rows of their own; products 
   assert.deepEqual(written, [...values].sort());
   const [scaled] = encodeOne(request([{ sample_type: count, samples: [samples[0], samples[1]] }]), none, unlimited, 3n);
   // biome-ignore lint/suspicious/noExplicitAny: protobufjs objects
-  assert.deepEqual(decodePprof(scaled.bytes).sample.map((s: any) => BigInt(s.value[0])), [max, -max - 1n]);
+  const products = decodePprof(scaled.bytes).sample.map((s: any) => BigInt(s.value[0]));
+  assert.deepEqual(products, [max, -max - 1n]);
 });
 
 test("frames of index 0 and lines without a function are left out, and what nobody uses is not written", () => {
@@ -189,7 +218,12 @@ test("a mapping has functions only if every frame of it has a name", () => {
   const mapped = (location: object) => ({ ...location, mapping_index: 1 });
   const tables = (attribute_indices: number[]) => ({
     mapping_table: [{}, { memory_start: 4096, filename_strindex: 3, attribute_indices }],
-    location_table: [{}, mapped(line(1)), mapped({ address: 9 }), mapped({ lines: [{ function_index: 1 }, { function_index: 2 }] })],
+    location_table: [
+      {},
+      mapped(line(1)),
+      mapped({ address: 9 }),
+      mapped({ lines: [{ function_index: 1 }, { function_index: 2 }] }),
+    ],
     attribute_table: [
       {},
       { key_strindex: 12, value: { string_value: "abc123" } },
@@ -203,7 +237,8 @@ test("a mapping has functions only if every frame of it has a name", () => {
   });
   const mapping = (stack_index: number, attributes: number[] = []) =>
     decodePprof(
-      encodeOne(request([{ sample_type: count, samples: [{ stack_index, values: [1] }] }], tables(attributes)), none)[0].bytes,
+      encodeOne(request([{ sample_type: count, samples: [{ stack_index, values: [1] }] }], tables(attributes)), none)[0]
+        .bytes,
     ).mapping[0];
   assert.equal(mapping(1).has_functions, true);
   assert.equal(mapping(1).has_line_numbers, true);
@@ -221,7 +256,10 @@ test("a pprof past a limit is written as several, each whole", () => {
   }));
   const attribute_table = [
     ...Array.from({ length: 7 }, () => ({})),
-    ...Array.from({ length: 100 }, (_, i) => ({ key_strindex: 8, value: { string_value: `value ${i} ${"x".repeat(50)}` } })),
+    ...Array.from({ length: 100 }, (_, i) => ({
+      key_strindex: 8,
+      value: { string_value: `value ${i} ${"x".repeat(50)}` },
+    })),
   ];
   const bytes = request([{ sample_type: count, samples }], { attribute_table });
   const whole = pprofMeaning(encodeOne(bytes, all)[0].bytes);
@@ -238,24 +276,32 @@ test("a pprof past a limit is written as several, each whole", () => {
       for (const [key, value] of pprofMeaning(piece.bytes).samples) joined.set(key, value);
     }
     assert.deepEqual(joined, whole.samples);
-    assert.equal(pieces.reduce((sum, piece) => sum + piece.sampleCount, 0), 100);
+    assert.equal(
+      pieces.reduce((sum, piece) => sum + piece.sampleCount, 0),
+      100,
+    );
   }
   assert.equal(encodeOne(bytes, all, { maxSamples: 0, maxBytes: 10 }).length, 100);
 });
 
 test("what pprof alone has comes back from attributes", () => {
-  const names = ["comment", "drop_frames", "keep_frames", "default_sample_type", "doc_url"].map((n) => `pprof.profile.${n}`);
-  const bytes = request([{ sample_type: count, samples: [{ stack_index: 1, values: [1] }], attribute_indices: [1, 2, 3, 4, 5] }], {
-    string_table: ["", "a", "b", "c", "cpu", "nanoseconds", "samples", "count", "k", "v", "s", "o", ...names],
-    attribute_table: [
-      {},
-      { key_strindex: 12, value: { array_value: { values: [{ string_value: "one" }, { string_value: "" }] } } },
-      { key_strindex: 13, value: { string_value: "drop" } },
-      { key_strindex: 14, value: { string_value: "keep" } },
-      { key_strindex: 15, value: { string_value: "samples" } },
-      { key_strindex: 16, value: { string_value: "https://example.org" } },
-    ],
-  });
+  const names = ["comment", "drop_frames", "keep_frames", "default_sample_type", "doc_url"].map(
+    (n) => `pprof.profile.${n}`,
+  );
+  const bytes = request(
+    [{ sample_type: count, samples: [{ stack_index: 1, values: [1] }], attribute_indices: [1, 2, 3, 4, 5] }],
+    {
+      string_table: ["", "a", "b", "c", "cpu", "nanoseconds", "samples", "count", "k", "v", "s", "o", ...names],
+      attribute_table: [
+        {},
+        { key_strindex: 12, value: { array_value: { values: [{ string_value: "one" }, { string_value: "" }] } } },
+        { key_strindex: 13, value: { string_value: "drop" } },
+        { key_strindex: 14, value: { string_value: "keep" } },
+        { key_strindex: 15, value: { string_value: "samples" } },
+        { key_strindex: 16, value: { string_value: "https://example.org" } },
+      ],
+    },
+  );
   const decoded = decodePprof(encodeOne(bytes, none)[0].bytes);
   const text = (index: string) => decoded.string_table[Number(index)];
   assert.deepEqual(decoded.comment.map(text), ["one", ""]);
@@ -277,7 +323,13 @@ test("frames without a function are named by their address, on demand", () => {
       line(1),
     ],
     attribute_table: [{}, { key_strindex: 13, value: { string_value: "v8js" } }],
-    string_table: [..."0123456789".split("").map((d) => (d === "0" ? "" : d)), "x", "y", "/usr/lib/libx.so", "profile.frame.type"],
+    string_table: [
+      ..."0123456789".split("").map((d) => (d === "0" ? "" : d)),
+      "x",
+      "y",
+      "/usr/lib/libx.so",
+      "profile.frame.type",
+    ],
     stack_table: [{}, { location_indices: [1, 2, 3, 4, 5, 1] }],
   };
   const bytes = request([{ sample_type: count, samples: [{ stack_index: 1, values: [1] }] }], tables);

@@ -137,7 +137,8 @@ export function otlpMeaning(request: Any, profile: Any, reading: OtlpReading): M
     const l = d.location_table[index];
     const m = l.mapping_index === 0 ? undefined : d.mapping_table[l.mapping_index];
     const build = (mapping: Any) =>
-      attributes(mapping.attribute_indices).find(([key]) => key === "process.executable.build_id.gnu")?.[1].string_value;
+      attributes(mapping.attribute_indices).find(([key]) => key === "process.executable.build_id.gnu")?.[1]
+        .string_value;
     const where = m ? [s(m.filename_strindex), m.memory_start, m.memory_limit, m.file_offset, build(m) ?? ""] : [];
     const lines = l.lines.filter((line: Any) => line.function_index !== 0);
     return [l.address, ...where, ...lines.map(lineText)].join(" ");
@@ -162,7 +163,11 @@ export function otlpMeaning(request: Any, profile: Any, reading: OtlpReading): M
   for (const sample of profile.samples) {
     const stack = d.stack_table[sample.stack_index].location_indices.filter((i: number) => i !== 0).map(frame);
     const labels = [
-      ...new Set(attributes(sample.attribute_indices).map(label).filter((text) => text !== undefined)),
+      ...new Set(
+        attributes(sample.attribute_indices)
+          .map(label)
+          .filter((text) => text !== undefined),
+      ),
       ...linkTexts(sample.link_index),
     ].sort();
     const sum = sample.values.reduce((total: bigint, value: string) => total + BigInt(value), 0n);

@@ -75,7 +75,9 @@ export async function startPyroscopeDouble(options: DoubleOptions = {}): Promise
     if (answer.code !== undefined) headers["content-type"] ??= "application/json";
     else if (answer.status === 200) headers["content-type"] ??= "application/proto";
     const { code, message } = answer;
-    response.writeHead(answer.status, headers).end(code === undefined ? answer.text : JSON.stringify({ code, message }));
+    response
+      .writeHead(answer.status, headers)
+      .end(code === undefined ? answer.text : JSON.stringify({ code, message }));
   }).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   const double: PyroscopeDouble = {

@@ -41,10 +41,7 @@ test("scalars are labels as text, the first of a name wins, and what has no text
 test("service_name: service.name, else service_name, else named after the executable", () => {
   assert.equal(collected(attributes({ service_name: "b", "service.name": "a" })).service_name, "a");
   assert.equal(collected(attributes({ service_name: "b", "service.name": "" })).service_name, "b");
-  assert.equal(
-    collected(attributes({ "process.executable.name": "node" })).service_name,
-    "unknown_service:node",
-  );
+  assert.equal(collected(attributes({ "process.executable.name": "node" })).service_name, "unknown_service:node");
   assert.equal(collected([]).service_name, "unknown_service");
   assert.ok(!("service.name" in collected(attributes({ "service.name": "a" }))));
 });
@@ -53,7 +50,13 @@ test("of the names with __ in front only those that a client may send pass; some
   const labels = collected(
     attributes({ __delta__: "false", __session_id__: "s", __name__: "x", __type__: "y", __otel__: "true" }),
     [],
-    attributes({ service_repository: "r", service_git_ref: "g", service_root_path: "p", other: "o", __session_id__: "t" }),
+    attributes({
+      service_repository: "r",
+      service_git_ref: "g",
+      service_root_path: "p",
+      other: "o",
+      __session_id__: "t",
+    }),
   );
   assert.deepEqual(labels, {
     service_repository: "r",

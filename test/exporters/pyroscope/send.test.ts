@@ -38,7 +38,14 @@ describe("answers", () => {
     [{ status: 302, headers: { location: "/login" } }, "permanent"],
     [{ status: 200, headers: { "content-type": "text/html; charset=utf-8" }, text: "<html>" }, "permanent"],
     [{ status: 501, code: "unimplemented", message: "no" }, "permanent"],
-    [{ status: 429, code: "resource_exhausted", message: "message size 283115625 is larger than configured max 268435456" }, "permanent"],
+    [
+      {
+        status: 429,
+        code: "resource_exhausted",
+        message: "message size 283115625 is larger than configured max 268435456",
+      },
+      "permanent",
+    ],
     [{ status: 429, code: "resource_exhausted", message: "push rate limit (4.0 MiB) exceeded" }, "retryable"],
     [{ status: 429, headers: { "retry-after": "7" } }, "retryable", 7000],
     [{ status: 503, code: "unavailable", message: "no", headers: { "retry-after": "2" } }, "retryable", 2000],
@@ -142,7 +149,10 @@ describe("a batch that went through in part", () => {
       busy = false;
       const error = await failure(send(batch, background));
       assert.deepEqual([error.kind, error.rejectedSamples], ["partial", 2]);
-      assert.deepEqual(double.pushes.map(({ labels }) => labels.service_name), ["a", "b", "b", "c"]);
+      assert.deepEqual(
+        double.pushes.map(({ labels }) => labels.service_name),
+        ["a", "b", "b", "c"],
+      );
     });
   });
 
