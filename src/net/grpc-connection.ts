@@ -43,6 +43,7 @@ export function createGrpcConnection({ target, config, tls, log }: ConnectionPar
   let retryAtMs = 0;
   let lastHeardMs = 0;
   let closed = false;
+  const closing = new AbortController();
 
   function failed(cause: Error): PipelineError {
     failures++;
@@ -103,7 +104,8 @@ export function createGrpcConnection({ target, config, tls, log }: ConnectionPar
       if (current) return current;
       if (closed) throw retryable("the client is closed", { reason: "cancelled" });
       const pauseMs = connecting ? 0 : retryAtMs - performance.now();
-      if (pauseMs > 0) await sleep(pauseMs, signal);
+      if (pauseMs > 0) await sleep(pauseMs, signal ? AbortSignal.any([signal, closing.signal]) : closing.signal);
+      if (closed) continue;
       if (signal?.aborted)
         throw (
           lastError ?? retryable("the request was cancelled while it waited for a connection", { reason: "cancelled" })
@@ -131,6 +133,7 @@ export function createGrpcConnection({ target, config, tls, log }: ConnectionPar
     },
     async close() {
       closed = true;
+      closing.abort();
       const session = current ?? (await connecting?.catch(() => undefined));
       current = undefined;
       if (!session || session.destroyed) return;
@@ -244,7 +247,6 @@ function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
       resolve();
     };
     const timer = setTimeout(done, ms);
-    timer.unref();
     signal?.addEventListener("abort", done, { once: true });
   });
 }

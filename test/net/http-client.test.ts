@@ -17,7 +17,7 @@ afterEach(async () => {
 async function serve(listener: RequestListener): Promise<string> {
   const server: Server = createServer(listener).listen(0, "127.0.0.1");
   await once(server, "listening");
-  open.push({ close: () => (server.closeAllConnections(), server.close()) });
+  open.push({ close: () => server.close().closeAllConnections() });
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
@@ -30,7 +30,12 @@ async function serveRaw(talk: (socket: Socket) => void): Promise<string> {
     socket.once("data", () => talk(socket));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  open.push({ close: () => (sockets.forEach((socket) => socket.destroy()), server.close()) });
+  open.push({
+    close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  });
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
@@ -164,7 +169,7 @@ describe("HTTP client", () => {
     const asked: string[] = [];
     const proxy = createServer().listen(0, "127.0.0.1");
     await once(proxy, "listening");
-    open.push({ close: () => (proxy.closeAllConnections(), proxy.close()) });
+    open.push({ close: () => proxy.close().closeAllConnections() });
     proxy.on("connect", (request, socket) => {
       asked.push(request.url ?? "");
       const [host, port] = (request.url ?? "").split(":");
