@@ -79,7 +79,29 @@ export function observeOutgoing(next: Consumer, id: string, metrics: Metrics): C
     processor: id,
     otel_signal: "profiles",
   });
-  return countingEdge(next, next.mutates, outgoing);
+  const joined = metrics.counter(
+    "flamepipe_joined_samples_total",
+    "Sample messages joined with others that had become equal; no value is lost.",
+    { component: id },
+  );
+  const payloads = metrics.counter(
+    "flamepipe_dropped_payloads_total",
+    "Original payloads dropped because their profile's samples or attributes changed.",
+    { component: id },
+  );
+  const edge = countingEdge(next, next.mutates, outgoing);
+  return {
+    mutates: edge.mutates,
+    reserve: edge.reserve,
+    consume(profiles, ctx) {
+      if (profiles.joinedSamples > 0 || profiles.droppedPayloads > 0) {
+        joined.add(profiles.joinedSamples);
+        payloads.add(profiles.droppedPayloads);
+        profiles.resetLosses();
+      }
+      return edge.consume(profiles, ctx);
+    },
+  };
 }
 
 function countingEdge(to: Consumer, mutates: boolean, counter: Counter): Consumer {

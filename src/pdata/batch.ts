@@ -15,4 +15,6 @@ export interface Batch {
   readonly hadReferences: boolean;
   /** original_payload fields that went because their profile's samples or attributes changed. */
   droppedPayloads: number;
+  /** Sample messages that went because they were joined with others that had become equal. */
+  joinedSamples: number;
 }

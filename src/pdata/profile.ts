@@ -147,6 +147,7 @@ export class Profile {
     const edited = editSamples(this.buf, this.start, this.end, this.batch.dictionary, edit);
     if (!edited) return 0;
     this.batch.needsPrune = true;
+    this.batch.joinedSamples += this.sampleCount - edited.count - edited.dropped;
     this.replace((1 << 2) | this.payloadFields(), (writer) => writer.raw(edited.samples, 0, edited.samples.length));
     this.samples = edited.count;
     return edited.dropped;

@@ -55,6 +55,7 @@ export class Profiles {
       needsPrune: false,
       hadReferences: hadReferences || scanned.hasReferences,
       droppedPayloads: 0,
+      joinedSamples: 0,
     };
     const profiles = new Profiles(buf, scanned, layout, batch);
     if (scanned.profileCount > 0 && scanned.counts.subarray(1).includes(0)) {
@@ -129,9 +130,20 @@ export class Profiles {
     return BigInt(Math.round(this.scanned.newestNano));
   }
 
-  /** original_payload fields that edits have removed so far. */
+  /** original_payload fields that edits have removed since `resetLosses`. */
   get droppedPayloads(): number {
     return this.batch.droppedPayloads;
+  }
+
+  /** Sample messages that were joined with others that had become equal, since `resetLosses`; their values are kept. */
+  get joinedSamples(): number {
+    return this.batch.joinedSamples;
+  }
+
+  /** Begins to count anew: for whoever has booked the two figures above. */
+  resetLosses(): void {
+    this.batch.droppedPayloads = 0;
+    this.batch.joinedSamples = 0;
   }
 
   /** Keeps the resources for which `keep` is true; returns the number of samples dropped. */
@@ -148,8 +160,7 @@ export class Profiles {
 
   /** A batch that can be edited on its own; it shares the received bytes. */
   copy(): Profiles {
-    const { dictionary, needsPrune, hadReferences, droppedPayloads } = this.batch;
-    const batch: Batch = { dictionary: dictionary.copy(), needsPrune, hadReferences, droppedPayloads };
+    const batch: Batch = { ...this.batch, dictionary: this.batch.dictionary.copy() };
     const copy = new Profiles(this.buf, this.scanned, this.layout, batch);
     copy.edited = this.edited;
     copy.views = this.views?.map((view) => view.copyInto(batch));

@@ -74,6 +74,7 @@ describe("samples that became equal are joined", () => {
     ]);
     profilesOf(batch)[0].mapSampleAttributes(without("thread.id"));
     assert.equal(batch.sampleCount, 1);
+    assert.equal(batch.joinedSamples, 1);
     assert.deepEqual(sent(batch), [[[], ["10", "5", "6"], ["name"]]]);
   });
 
@@ -133,6 +134,7 @@ describe("samples that became equal are joined", () => {
       attributes.some((a) => a.value.value === "a") ? null : attributes,
     );
     assert.equal(dropped, 2);
+    assert.equal(batch.joinedSamples, 0);
     assert.equal(batch.sampleCount, 1);
   });
 
