@@ -6,7 +6,8 @@ import type { Done, Progress } from "./send.js";
 
 /** One sender's data in a batcher, from its arrival to its answer. */
 export interface Item {
-  readonly profiles: Profiles;
+  /** Let go with the answer: what still points to the item then may be old, and keep the data for long. */
+  profiles: Profiles | undefined;
   readonly ctx: Context;
   readonly samples: number;
   readonly bytes: number;
@@ -34,6 +35,7 @@ export function answer(item: Item, error: PipelineError | undefined): void {
   const { done } = item;
   if (!done) return;
   item.done = undefined;
+  item.profiles = undefined;
   if (item.onGone) item.ctx.signal?.removeEventListener("abort", item.onGone);
   item.ctx.reservation?.release();
   done(error);

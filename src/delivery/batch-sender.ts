@@ -52,12 +52,12 @@ export function createBatchSender(options: BatcherOptions): BatchSender {
     const ctx = contextOf([item], metadata, flight);
     if (exceeds(item.samples, item.bytes, limit)) return sendPieces(item, ctx, trigger);
     options.onBatch?.(trigger, item.samples, item.bytes);
-    answer(item, await handOver(item.profiles, ctx));
+    answer(item, await handOver(dataOf(item), ctx));
   }
 
   /** One sender's data in pieces. A sender that waits hears "retryable" at once; the rest is then not sent. */
   async function sendPieces(item: Item, ctx: Context, trigger: Trigger): Promise<void> {
-    const pieces = split(item.profiles);
+    const pieces = split(dataOf(item));
     if (!Array.isArray(pieces)) return answer(item, pieces);
     let refused = 0;
     let last: PipelineError | undefined;
@@ -97,7 +97,7 @@ export function createBatchSender(options: BatcherOptions): BatchSender {
   /** undefined where the items can't be joined: then each has to go its own way. */
   function merge(items: Item[]): Profiles | undefined {
     try {
-      return join.merge(items.map((item) => item.profiles));
+      return join.merge(items.map(dataOf));
     } catch {
       return undefined;
     }
@@ -112,6 +112,11 @@ export function createBatchSender(options: BatcherOptions): BatchSender {
   }
 
   return { send };
+}
+
+/** Of an item that has not been answered. */
+function dataOf(item: Item): Profiles {
+  return item.profiles as Profiles;
 }
 
 function board(items: Item[]): Flight {

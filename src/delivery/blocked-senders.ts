@@ -22,6 +22,8 @@ export interface BlockedSenders {
   turnAway(error: PipelineError): void;
 }
 
+function nothing(): void {}
+
 export function createBlockedSenders(max: number, clock: Clock): BlockedSenders {
   const senders = new Set<Blocked>();
 
@@ -40,6 +42,9 @@ export function createBlockedSenders(max: number, clock: Clock): BlockedSenders 
           : clock.setTimer(() => turnAway(deadlineExceeded()), ctx.deadlineMs - clock.now());
       const leave = () => {
         senders.delete(sender);
+        // They hold the data, and a table's dead entries live on until it is next rebuilt.
+        sender.admit = nothing;
+        sender.turnAway = nothing;
         if (timer !== undefined) clock.clearTimer(timer);
         ctx.signal?.removeEventListener("abort", onGone);
       };

@@ -14,7 +14,8 @@ export const maxBlockedSenders = 1000;
 
 /** What the queue holds from the moment it is taken until it is settled. */
 interface Item extends Aged<Item> {
-  readonly profiles: Profiles;
+  /** Let go when the item is settled: what still points to the item then may be old, and keep the data for long. */
+  profiles: Profiles | undefined;
   readonly ctx: Context;
   readonly size: number;
   readonly samples: number;
@@ -221,13 +222,14 @@ class MemoryQueue implements Queue {
         item.arrived += samples;
         this.#samples -= samples;
       };
-      this.#stages.deliver(item.profiles, item.ctx, done, progress);
+      this.#stages.deliver(item.profiles as Profiles, item.ctx, done, progress);
     }
     this.#dispatching = false;
   }
 
   #settle(item: Item, error: PipelineError | undefined): void {
     this.#items.remove(item);
+    item.profiles = undefined;
     if (item.waiting) {
       item.waiting = false;
       this.#waiting -= item.size;

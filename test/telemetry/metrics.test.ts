@@ -9,6 +9,16 @@ async function samples(metrics: Metrics): Promise<string[]> {
 }
 
 describe("createMetrics", () => {
+  it("adds up observed gauges with equal labels, and forgets the one that is taken away", async () => {
+    const metrics = createMetrics();
+    const removeFirst = metrics.observedGauge("queued", "help", { of: "batch" }, () => 3);
+    metrics.observedGauge("queued", "help", { of: "batch" }, () => 4);
+    assert.deepEqual(await samples(metrics), ['queued{of="batch"} 7']);
+    assert.deepEqual(await samples(metrics), ['queued{of="batch"} 7']);
+    removeFirst();
+    assert.deepEqual(await samples(metrics), ['queued{of="batch"} 4']);
+  });
+
   it("gives the same counter to everyone who asks by the same name and labels", async () => {
     const metrics = createMetrics();
     metrics.counter("c", "help", { a: "1" }).add(2);
