@@ -52,13 +52,10 @@ export class DictionaryMapper {
   private readonly source: Dictionary;
   private readonly target: readonly OutTable[];
   private readonly maps: Int32Array[];
-  /** One per table: writing a location may map a function, but never another location. */
-  private readonly scratch: readonly Writer[];
 
-  constructor(source: Dictionary, target: OutDictionary, scratch: readonly Writer[]) {
+  constructor(source: Dictionary, target: OutDictionary) {
     this.source = source;
     this.target = target.tables;
-    this.scratch = scratch;
     this.maps = [];
     for (let table = 0; table < 8; table++) {
       const map = new Int32Array(table === 0 ? 0 : Math.max(source.count(table), 1)).fill(unmapped);
@@ -88,12 +85,15 @@ export class DictionaryMapper {
     const { source } = this;
     source.locate(table, index);
     let mapped: number;
-    if (table === STRING || table === LINK) mapped = this.target[table].add(source.atBuf, source.atStart, source.atEnd);
+    const target = this.target[table];
+    if (table === STRING || table === LINK) mapped = target.add(source.atBuf, source.atStart, source.atEnd);
     else {
-      const out = this.scratch[table];
-      out.pos = 0;
-      this.message(out, source.atBuf, source.atStart, source.atEnd, table);
-      mapped = this.target[table].add(out.buf, 0, out.pos);
+      // Written where it will stand: mapping a location may add a function, but never another location.
+      const { atBuf, atStart, atEnd } = source;
+      target.begin(atEnd - atStart);
+      if (table === LOCATION) this.location(target.out, atBuf, atStart, atEnd);
+      else this.message(target.out, atBuf, atStart, atEnd, table);
+      mapped = target.commit();
     }
     this.maps[table][index] = mapped;
     return mapped;
@@ -123,6 +123,37 @@ export class DictionaryMapper {
         p = span.end;
         this.list(out, byte, buf, start, p, target);
       }
+    }
+  }
+
+  /** `message` for a location, the most frequent of all: the usual fields in line. */
+  private location(out: Writer, buf: Buffer, p: number, end: number): void {
+    while (p < end) {
+      const byte = buf[p];
+      if (byte === 0x08) p = this.reference(out, buf, p, end, MAPPING);
+      else if (byte === 0x10) p = copyVarintField(out, buf, p);
+      else if (byte === 0x1a && buf[p + 1] < 0x80) {
+        const stop = p + 2 + buf[p + 1];
+        out.buf[out.pos++] = 0x1a;
+        const lengthAt = out.pos++;
+        p += 2;
+        while (p < stop) {
+          const inner = buf[p];
+          if (inner === 0x08) p = this.reference(out, buf, p, stop, FUNCTION);
+          else if (inner === 0x10 || inner === 0x18) p = copyVarintField(out, buf, p);
+          else p = copyField(out, buf, p, stop);
+        }
+        const length = out.pos - lengthAt - 1;
+        if (length < 0x80) out.buf[lengthAt] = length;
+        else out.closeLength(lengthAt);
+      } else if (byte === 0x22) {
+        const start = openLength(buf, p + 1, end);
+        p = span.end;
+        this.list(out, byte, buf, start, p, ATTRIBUTE);
+      } else if (byte === 0x1a) {
+        this.message(out, buf, p, openLength(buf, p + 1, end) < 0 ? end : span.end, LOCATION);
+        p = span.end;
+      } else p = copyField(out, buf, p, end);
     }
   }
 
@@ -195,6 +226,20 @@ export class DictionaryMapper {
   }
 }
 
+/** Copies a field of one-byte tag and varint value that the scan has passed. There is room for it. */
+function copyVarintField(out: Writer, buf: Buffer, p: number): number {
+  const target = out.buf;
+  let pos = out.pos;
+  target[pos++] = buf[p++];
+  let byte: number;
+  do {
+    byte = buf[p++];
+    target[pos++] = byte;
+  } while (byte > 0x7f);
+  out.pos = pos;
+  return p;
+}
+
 /** Copies the field at p as it is; returns the position behind it. There is room for it. */
 export function copyField(out: Writer, buf: Buffer, p: number, end: number): number {
   const start = p;
@@ -206,9 +251,4 @@ export function copyField(out: Writer, buf: Buffer, p: number, end: number): num
   else for (let i = 0, to = out.pos; i < length; i++) out.buf[to + i] = buf[start + i];
   out.pos += length;
   return p;
-}
-
-/** Fresh scratch buffers for mappers; they may be shared by mappers that don't work at the same time. */
-export function newScratch(): Writer[] {
-  return Array.from({ length: 8 }, () => new Writer(512));
 }

@@ -1,4 +1,4 @@
-import { LEN, Writer, writeVarint } from "../proto/wire.js";
+import { LEN, varintSize, Writer, writeVarint } from "../proto/wire.js";
 import { STRING } from "./tables.js";
 
 const stringTag = (STRING << 3) | LEN;
@@ -40,6 +40,50 @@ export class OutTable {
     else this.append(this.out.buf, 0, 0, 0);
   }
 
+  /**
+   * Makes room to write an entry where it will stand: `out.pos` moves to where its content begins. `length` is about the
+   * content's length; up to five times as much may be written, and no other entry added, before `commit`.
+   */
+  begin(length: number): void {
+    const { out } = this;
+    out.ensure(5 * length + 32);
+    this.room = varintSize(length);
+    this.base = out.pos;
+    out.pos += 1 + this.room;
+  }
+
+  private room = 0;
+  private base = 0;
+
+  /** Index of the entry written since `begin`, up to `out.pos`; if there is an equal one, what was written is taken back. */
+  commit(): number {
+    const { out, base, room, slots, hashes } = this;
+    const { buf } = out;
+    const start = base + 1 + room;
+    const end = out.pos;
+    const hash = hashBytes(buf, start, end);
+    const mask = slots.length - 1;
+    let slot = hash & mask;
+    for (let found = slots[slot]; found !== 0; found = slots[slot]) {
+      if (hashes[found - 1] === hash && this.same(found - 1, buf, start, end)) {
+        out.pos = base;
+        return found - 1;
+      }
+      slot = (slot + 1) & mask;
+    }
+    slots[slot] = this.count + 1;
+    const length = end - start;
+    const size = varintSize(length);
+    if (size !== room) {
+      out.ensure(size);
+      out.buf.copyWithin(base + 1 + size, start, end);
+    }
+    out.buf[base] = this.tag;
+    writeVarint(out.buf, base + 1, length);
+    out.pos = base + 1 + size + length;
+    return this.note(base + 1 + size, out.pos, hash);
+  }
+
   /** Index of the entry whose content is [start, end) of `source`. */
   add(source: Buffer, start: number, end: number): number {
     const hash = hashBytes(source, start, end);
@@ -65,6 +109,20 @@ export class OutTable {
   }
 
   private append(source: Buffer, start: number, end: number, hash: number): number {
+    const { out } = this;
+    const length = end - start;
+    out.ensure(length + 6);
+    const buf = out.buf;
+    buf[out.pos] = this.tag;
+    const pos = writeVarint(buf, out.pos + 1, length);
+    if (length > 24) source.copy(buf, pos, start, end);
+    else for (let i = 0; i < length; i++) buf[pos + i] = source[start + i];
+    out.pos = pos + length;
+    return this.note(pos, out.pos, hash);
+  }
+
+  /** Notes a new entry, which stands at [start, end) of `out`. */
+  private note(start: number, end: number, hash: number): number {
     const index = this.count++;
     if (index >= this.hashes.length) {
       const hashes = new Int32Array(this.hashes.length * 2);
@@ -75,17 +133,8 @@ export class OutTable {
       this.ranges = ranges;
     }
     this.hashes[index] = hash;
-    const { out } = this;
-    const length = end - start;
-    out.ensure(length + 6);
-    const buf = out.buf;
-    buf[out.pos] = this.tag;
-    const pos = writeVarint(buf, out.pos + 1, length);
-    if (length > 24) source.copy(buf, pos, start, end);
-    else for (let i = 0; i < length; i++) buf[pos + i] = source[start + i];
-    this.ranges[2 * index] = pos;
-    out.pos = pos + length;
-    this.ranges[2 * index + 1] = out.pos;
+    this.ranges[2 * index] = start;
+    this.ranges[2 * index + 1] = end;
     if (this.count * 2 > this.slots.length) this.rehash();
     return index;
   }

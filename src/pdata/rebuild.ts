@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Reader, VARINT, varintSize, Writer, writeVarint } from "../proto/wire.js";
-import { copyField, DictionaryMapper, newScratch, OutDictionary } from "./dictionary-mapper.js";
+import { copyField, DictionaryMapper, OutDictionary } from "./dictionary-mapper.js";
 import type { Profile } from "./profile.js";
 import type { Profiles } from "./profiles.js";
 import type { ScanResult } from "./scan.js";
@@ -47,7 +47,6 @@ interface ResourceGroup {
  */
 class Builder {
   private readonly dictionary = new OutDictionary();
-  private readonly scratch = newScratch();
   private readonly bodies = new Writer(1 << 16);
   private readonly head = new Writer(1024);
   private groups: ResourceGroup[] = [];
@@ -70,7 +69,7 @@ class Builder {
   }
 
   add(batch: Profiles, select: Selection | undefined): void {
-    const mapper = new DictionaryMapper(batch.dictionary, this.dictionary, this.scratch);
+    const mapper = new DictionaryMapper(batch.dictionary, this.dictionary);
     this.keepUnknown(batch);
     this.newestNano = Math.max(this.newestNano, Number(batch.newestTimeUnixNano));
     for (const resource of batch.resources) {
