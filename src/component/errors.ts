@@ -81,7 +81,11 @@ export function retryable(message: string, details: ErrorDetails = {}): Pipeline
 
 /** One of our own rate or in-flight limits: 429 / RESOURCE_EXHAUSTED with Retry-After / RetryInfo. */
 export function throttled(message: string, retryAfterMs: number): PipelineError {
-  return new PipelineError("retryable", message, { code: Code.RESOURCE_EXHAUSTED, retryAfterMs, reason: "rate_limited" });
+  return new PipelineError("retryable", message, {
+    code: Code.RESOURCE_EXHAUSTED,
+    retryAfterMs,
+    reason: "rate_limited",
+  });
 }
 
 /** All but `rejectedSamples` were taken. */

@@ -77,12 +77,7 @@ export interface ExtensionFactory<C = unknown> extends FactoryBase<C> {
 }
 
 /** Any config type: methods compare bivariantly, so that a factory of a known config fits. */
-export type AnyFactory =
-  | ReceiverFactory
-  | ProcessorFactory
-  | ExporterFactory
-  | ConnectorFactory
-  | ExtensionFactory;
+export type AnyFactory = ReceiverFactory | ProcessorFactory | ExporterFactory | ConnectorFactory | ExtensionFactory;
 
 /** The explicit lists that only `main` sees. */
 export interface Factories {

@@ -1,65 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { background, type Context, withContext } from "../../src/component/context.js";
-import { Code, type PipelineError, partial, permanent, retryable } from "../../src/component/errors.js";
-import { type Batcher, type BatcherOptions, createBatcher } from "../../src/delivery/batcher.js";
-import {
-  FakeClock,
-  fakeJoin,
-  fakeProfiles,
-  type Gate,
-  gate,
-  namesOf,
-  settle,
-  withDeadline,
-  withMetadata,
-} from "./support.js";
-
-type Next = (name: string, ctx: Context, samples: number) => Promise<void> | void;
-
-function rig(options: Partial<BatcherOptions> = {}, next: Next = () => {}) {
-  const clock = new FakeClock();
-  const sent: string[] = [];
-  const triggers: string[] = [];
-  const unattributed: number[] = [];
-  const batcher = createBatcher({
-    next: async (profiles, ctx) => {
-      sent.push(namesOf(profiles));
-      await next(namesOf(profiles), ctx, profiles.sampleCount);
-    },
-    join: fakeJoin,
-    clock,
-    minSamples: 10,
-    minBytes: 0,
-    limit: { maxSamples: 0, maxBytes: 0 },
-    timeoutMs: 200,
-    metadataKeys: [],
-    metadataCardinalityLimit: 0,
-    concurrency: Number.POSITIVE_INFINITY,
-    answeredEarly: false,
-    onBatch: (trigger) => triggers.push(trigger),
-    onUnattributed: (rejected) => unattributed.push(rejected),
-    ...options,
-  });
-  return { clock, sent, triggers, unattributed, batcher };
-}
-
-interface Answer {
-  state: "open" | "taken" | PipelineError;
-}
-
-function add(batcher: Batcher, name: string, samples = 1, ctx = background, bytes = 100 * samples): Answer {
-  const answer: Answer = { state: "open" };
-  batcher.add(fakeProfiles(name, samples, bytes), ctx, (error) => {
-    assert.equal(answer.state, "open", `${name} was answered twice`);
-    answer.state = error ?? "taken";
-  });
-  return answer;
-}
-
-function stateOf(answer: Answer): string {
-  return typeof answer.state === "string" ? answer.state : answer.state.kind;
-}
+import { background, withContext } from "../../src/component/context.js";
+import { Code, partial, permanent, retryable } from "../../src/component/errors.js";
+import { add, rig, stateOf } from "./batcher-rig.js";
+import { fakeJoin, fakeProfiles, type Gate, gate, namesOf, settle, withDeadline, withMetadata } from "./support.js";
 
 test("senders are answered when the next stage has taken the batch, not before", async () => {
   const downstream = gate();
