@@ -80,7 +80,7 @@ const clientKeepalive = z
     permit_without_stream: z.boolean().default(false).describe("Ping when no request is under way, too."),
   })
   .optional()
-  .describe("Keepalive pings; absent means none.");
+  .meta({ description: "Keepalive pings; absent means none.", bare: "absent" });
 
 /** Keys of a gRPC client, to be spread into a component's strict schema and checked by `checkGrpcClient`. */
 export const grpcClientFields = {

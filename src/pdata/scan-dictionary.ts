@@ -1,5 +1,6 @@
 import { Reader } from "../proto/wire.js";
 import {
+  checkId,
   checkIndex,
   checkIndexList,
   fail,
@@ -235,7 +236,8 @@ function checkLink(buf: Buffer, p: number, end: number): number {
   while (p < end) {
     p = readTag(buf, p, end);
     if (p < 0) return p;
-    if (tag.value === 0x0a || tag.value === 0x12) p = skipField(buf, p, end, 2);
+    if (tag.value === 0x0a) p = checkId(buf, p, end, 16, "trace_id");
+    else if (tag.value === 0x12) p = checkId(buf, p, end, 8, "span_id");
     else p = scanUnknown(buf, p, end, 2, "Link");
     if (p < 0) return p;
   }

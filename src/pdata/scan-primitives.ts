@@ -161,6 +161,19 @@ export function checkString(buf: Buffer, p: number, end: number, what: string): 
   return isText(buf, start, stop) ? stop : fail(`${what} is not valid UTF-8`, start);
 }
 
+/**
+ * Checks an id at p: absent or of its one legal length. Readers built on the Collector's pdata refuse a whole request for
+ * one id of another length, and in a batch that would be everybody's.
+ */
+export function checkId(buf: Buffer, p: number, end: number, bytes: number, what: string): number {
+  const start = openLength(buf, p, end);
+  if (start < 0) return start;
+  const length = span.end - start;
+  return length === 0 || length === bytes
+    ? span.end
+    : fail(`${what} of ${length} bytes (it must have ${bytes})`, start);
+}
+
 /** Checks a packed list of 64-bit varints that fills [p, end); returns how many there are, or -1. */
 export function countVarints(buf: Buffer, p: number, end: number): number {
   let count = 0;

@@ -1,5 +1,6 @@
 import { limit } from "./scan-dictionary.js";
 import {
+  checkId,
   checkIndex,
   checkIndexList,
   checkString,
@@ -138,7 +139,7 @@ export function scanProfile(buf: Buffer, p: number, end: number, counts: Int32Ar
         p = skipField(buf, p, end, 2);
         break;
       case 0x3a:
-        p = skipField(buf, p, end, 2);
+        p = checkId(buf, p, end, 16, "profile_id");
         break;
       case 0x4a:
         seen |= 16;

@@ -31,7 +31,7 @@ export function judge(bytes: Buffer): Oracle {
   } catch (caught) {
     return { ok: false, reason: String(caught) };
   }
-  const reason = checkIndices(request) ?? checkZeroEntries(request);
+  const reason = checkIndices(request) ?? checkZeroEntries(request) ?? checkIds(request);
   return reason ? { ok: false, reason } : { ok: true, request };
 }
 
@@ -173,6 +173,20 @@ function checkZeroEntries(request: Request): string | undefined {
   for (const table of tables) {
     const entry = request.dictionary?.[table]?.[0];
     if (entry !== undefined && !isZero(entry)) return `${table}[0] is not zero`;
+  }
+  return undefined;
+}
+
+function checkIds(request: Request): string | undefined {
+  const legal = (id: Uint8Array | undefined, bytes: number): boolean => !id || id.length === 0 || id.length === bytes;
+  for (const link of request.dictionary?.link_table ?? []) {
+    if (!legal(link.trace_id, 16) || !legal(link.span_id, 8)) return "a link's id of another length";
+  }
+  for (const resource of request.resource_profiles ?? []) {
+    for (const scope of resource.scope_profiles ?? []) {
+      for (const profile of scope.profiles ?? [])
+        if (!legal(profile.profile_id, 16)) return "profile_id of another length";
+    }
   }
   return undefined;
 }
