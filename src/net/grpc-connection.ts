@@ -38,6 +38,7 @@ export interface ConnectionParts {
 export function createGrpcConnection({ target, config, tls, log }: ConnectionParts): GrpcConnection {
   let current: ClientHttp2Session | undefined;
   let connecting: Promise<ClientHttp2Session> | undefined;
+  let dialing: ClientHttp2Session | undefined;
   let lastError: PipelineError | undefined;
   let failures = 0;
   let retryAtMs = 0;
@@ -77,7 +78,9 @@ export function createGrpcConnection({ target, config, tls, log }: ConnectionPar
   }
 
   function open(): Promise<ClientHttp2Session> {
-    connecting = dial(target, tls)
+    connecting = dial(target, tls, (session) => {
+      dialing = session;
+    })
       .then(
         (session) => {
           if (closed) {
@@ -93,6 +96,7 @@ export function createGrpcConnection({ target, config, tls, log }: ConnectionPar
       )
       .finally(() => {
         connecting = undefined;
+        dialing = undefined;
       });
     // Whoever waits sees the rejection; nobody waiting is no fault.
     connecting.catch(() => {});
@@ -134,7 +138,7 @@ export function createGrpcConnection({ target, config, tls, log }: ConnectionPar
     async close() {
       closed = true;
       closing.abort();
-      const session = current ?? (await connecting?.catch(() => undefined));
+      const session = current ?? dialing;
       current = undefined;
       if (!session || session.destroyed) return;
       await new Promise<void>((resolve) => {
@@ -151,8 +155,12 @@ function addressText(target: GrpcTarget): string {
     : formatHostPort(target.address.host, target.address.port);
 }
 
-/** Connects, and waits for the server's SETTINGS: only then is it known to speak HTTP/2. */
-function dial(target: GrpcTarget, tls: TlsSource<ClientTlsOptions>): Promise<ClientHttp2Session> {
+/** Connects, and waits for the server's SETTINGS: only then is it known to speak HTTP/2. `begun` gets the session at once. */
+function dial(
+  target: GrpcTarget,
+  tls: TlsSource<ClientTlsOptions>,
+  begun: (session: ClientHttp2Session) => void,
+): Promise<ClientHttp2Session> {
   return new Promise((resolve, reject) => {
     const socket = target.secure ? dialTls(target, tls.options()) : connectTcp({ ...target.address, noDelay: true });
     const session = connectHttp2(`${target.secure ? "https" : "http"}://${target.authority}`, {
@@ -164,6 +172,14 @@ function dial(target: GrpcTarget, tls: TlsSource<ClientTlsOptions>): Promise<Cli
       connectTimeoutMs,
     );
     let ready = false;
+    begun(session);
+    // In TLS 1.3 a server refuses our certificate after the handshake: the session then tells nobody.
+    socket.on("error", (error) => {
+      clearTimeout(timer);
+      reject(error);
+      session.destroy();
+      socket.destroy();
+    });
     session.once("remoteSettings", () => {
       if (socket instanceof Object && "alpnProtocol" in socket && socket.alpnProtocol !== "h2") {
         session.destroy(new Error("the server does not offer HTTP/2 (ALPN h2)"));

@@ -30,8 +30,9 @@ function decompressMessage(this: Inflating, message: Buffer, encoding: string): 
   if (!coding) return Promise.reject(unsupported(encoding));
   const maxBytes = this.maxReceiveMessageSize < 0 ? Number.MAX_SAFE_INTEGER : this.maxReceiveMessageSize;
   return decode(coding, body, maxBytes).catch((caught: unknown) => {
-    const { code, message: details } = toPipelineError(caught);
-    throw { code, details };
+    const error = toPipelineError(caught);
+    // No RetryInfo can be given from here, and RESOURCE_EXHAUSTED without it would tell the client to drop its data.
+    throw { code: error.kind === "retryable" ? Code.UNAVAILABLE : error.code, details: error.message };
   });
 }
 

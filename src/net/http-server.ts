@@ -18,6 +18,7 @@ import { parseHostPort, peerAddress, removeStaleSocket, resolveListen } from "./
 import { readBody } from "./http-body.js";
 import { allowedCodings, defaultMaxBodyBytes, type HttpServerConfig } from "./http-config.js";
 import { createCors } from "./http-cors.js";
+import { addHttp2, bothVersions, type Http2Side } from "./http-versions.js";
 import { loadServerTls, watchServerTls } from "./tls.js";
 
 export interface HttpServerRequest {
@@ -32,11 +33,15 @@ export interface HttpServerResponse {
   status: number;
   headers?: OutgoingHttpHeaders;
   body?: Buffer;
+  /** Sent after the body, as gRPC wants it. */
+  trailers?: Readonly<Record<string, string>>;
 }
 
 /** What a server does with one path. */
 export interface HttpRoute {
   readonly path: string;
+  /** True if whatever begins with `path` belongs to it; whole paths go first. */
+  readonly prefix?: boolean;
   /** Other methods are answered 405. */
   readonly methods: readonly string[];
   /** Looks at the headers before the body is read; an answer ends the request. */
@@ -60,6 +65,8 @@ export interface HttpServerParts {
   routes: readonly HttpRoute[];
   /** Shared bound on bytes being worked on; a server without one takes what fits `max_request_body_size` four times. */
   budget?: ByteBudget;
+  /** Speak HTTP/2 on the same port, in plaintext too. */
+  http2?: boolean;
 }
 
 /** No side effects until `start`. */
@@ -69,16 +76,21 @@ export function createHttpServer(parts: HttpServerParts): HttpServer {
   let server: Server | TlsServer | undefined;
   let stopWatching = () => {};
   let stopped: Promise<void> | undefined;
+  let http2: Http2Side | undefined;
 
   return {
     async start() {
       const listening = config.tls
-        ? createTlsServer({ ...serverOptions(config), ...loadServerTls(config.tls) }, serve)
+        ? createTlsServer({ ...serverOptions(config), ...loadServerTls(config.tls), ...alpn(parts.http2) }, serve)
         : createServer(serverOptions(config), serve);
       server = listening;
       listening.setTimeout(0);
       listening.keepAliveTimeout = config.idle_timeout || 60_000;
       listening.on("clientError", refuseMalformed);
+      if (parts.http2) {
+        const headersMs = config.read_header_timeout || 60_000;
+        http2 = addHttp2(listening, serve, { headersMs, idleMs: config.idle_timeout || 60_000 });
+      }
       if (config.tls) {
         stopWatching = watchServerTls(config.tls, settings.log, (options) =>
           (listening as TlsServer).setSecureContext(options),
@@ -88,7 +100,7 @@ export function createHttpServer(parts: HttpServerParts): HttpServer {
     },
     shutdown(graceMs) {
       stopWatching();
-      stopped ??= server ? stop(server, graceMs) : Promise.resolve();
+      stopped ??= server ? stop(server, http2, graceMs) : Promise.resolve();
       return stopped;
     },
   };
@@ -129,14 +141,22 @@ async function listenAddress(config: HttpServerConfig): Promise<{ path: string }
   return { host: await resolveListen(parsed.host), port: parsed.port };
 }
 
-function stop(server: Server | TlsServer, graceMs: number): Promise<void> {
+function alpn(http2: boolean | undefined): { ALPNProtocols?: string[] } {
+  return http2 ? { ALPNProtocols: [...bothVersions] } : {};
+}
+
+function stop(server: Server | TlsServer, http2: Http2Side | undefined, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+    const timer = setTimeout(() => {
+      server.closeAllConnections();
+      http2?.destroy();
+    }, graceMs);
     server.close(() => {
       clearTimeout(timer);
       resolve();
     });
     server.closeIdleConnections();
+    http2?.close();
   });
 }
 
@@ -156,7 +176,8 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: import("node:stre
 }
 
 function createListener({ config, routes, budget }: HttpServerParts): RequestListener {
-  const byPath = new Map(routes.map((route) => [route.path, route]));
+  const byPath = new Map(routes.filter((route) => !route.prefix).map((route) => [route.path, route]));
+  const byPrefix = routes.filter((route) => route.prefix);
   const maxBytes = config.max_request_body_size > 0 ? config.max_request_body_size : defaultMaxBodyBytes;
   const bytes = budget ?? createByteBudget(4 * maxBytes);
   const codings = allowedCodings(config);
@@ -165,14 +186,14 @@ function createListener({ config, routes, budget }: HttpServerParts): RequestLis
 
   return (message, response) => {
     if (config.write_timeout > 0) response.setTimeout(config.write_timeout, () => message.socket.destroy());
-    if (!config.keep_alives_enabled) response.setHeader("connection", "close");
+    if (!config.keep_alives_enabled && isHttp1(message)) response.setHeader("connection", "close");
     for (const [name, value] of Object.entries(config.response_headers)) response.setHeader(name, value);
     const preflight = cors?.preflight(message.method ?? "", message.headers);
     if (preflight) return send(message, response, { status: 204, headers: preflight });
     for (const [name, value] of Object.entries(cors?.headersFor(message.headers) ?? {}))
       if (value !== undefined) response.setHeader(name, value);
     const request = readRequest(message);
-    const route = byPath.get(request.path);
+    const route = byPath.get(request.path) ?? byPrefix.find(({ path }) => request.path.startsWith(path));
     const early = route ? refuseEarly(route, request) : { status: 404, body: Buffer.from("404 page not found\n") };
     if (early || !route) return send(message, response, early ?? { status: 404 });
     serveRoute(route, request, message, response, limits).then(
@@ -258,16 +279,39 @@ function contextOf(message: IncomingMessage, response: ServerResponse, includeMe
   };
 }
 
+function isHttp1(message: IncomingMessage): boolean {
+  return message.httpVersionMajor < 2;
+}
+
 function readMetadata(message: IncomingMessage): Metadata {
   const result = new Map<string, readonly string[]>();
-  for (const [name, values] of Object.entries(message.headersDistinct)) if (values) result.set(name, values);
+  if (isHttp1(message)) {
+    for (const [name, values] of Object.entries(message.headersDistinct)) if (values) result.set(name, values);
+    return result;
+  }
+  for (const [name, value] of Object.entries(message.headers)) {
+    if (value !== undefined && !name.startsWith(":")) result.set(name, typeof value === "string" ? [value] : value);
+  }
   return result;
 }
 
 function send(message: IncomingMessage, response: ServerResponse, answer: HttpServerResponse): void {
   if (response.destroyed || response.headersSent) return;
   // The rest of a body that nobody reads would be taken for the next request.
-  if (!message.complete) response.setHeader("connection", "close");
-  response.writeHead(answer.status, { "content-length": answer.body?.length ?? 0, ...answer.headers });
-  response.end(answer.body);
+  if (!message.complete && isHttp1(message)) response.setHeader("connection", "close");
+  // Trailers need a body of unknown length.
+  const length = answer.trailers ? {} : { "content-length": answer.body?.length ?? 0 };
+  response.writeHead(answer.status, { ...length, ...answer.headers });
+  if (answer.trailers) sendWithTrailers(response, answer.body, answer.trailers);
+  else response.end(answer.body);
+}
+
+function sendWithTrailers(
+  response: ServerResponse,
+  body: Buffer | undefined,
+  trailers: Readonly<Record<string, string>>,
+): void {
+  if (body) response.write(body);
+  response.addTrailers(trailers);
+  response.end();
 }

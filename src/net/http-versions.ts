@@ -1,0 +1,104 @@
+import type { RequestListener, Server } from "node:http";
+import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from "node:http2";
+import type { Server as TlsServer } from "node:https";
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+
+/** The HTTP/2 half of a server that speaks both versions on one port. */
+export interface Http2Side {
+  /** Lets streams under way finish and ends the sessions. */
+  close(): void;
+  /** Cuts all sessions off. */
+  destroy(): void;
+}
+
+/** ALPN of a TLS server with both versions. */
+export const bothVersions: readonly string[] = ["h2", "http/1.1"];
+
+const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+
+/**
+ * Streams of one connection at a time. A client that wants more waits; memory is bounded by the server's byte budget.
+ */
+const maxConcurrentStreams = 250;
+const windowBytes = 4 * 1024 * 1024;
+
+/**
+ * Lets an HTTP/1.1 server, not yet listening, speak HTTP/2 as well: by ALPN over TLS, in plaintext by the connection's
+ * first bytes (prior knowledge; nobody upgrades any more). A connection that says nothing is closed after `headersMs`,
+ * an HTTP/2 connection without streams after `idleMs`.
+ */
+export function addHttp2(
+  server: Server | TlsServer,
+  serve: RequestListener,
+  times: { headersMs: number; idleMs: number },
+): Http2Side {
+  const settings = { maxConcurrentStreams, initialWindowSize: windowBytes, maxHeaderListSize: 64 * 1024 };
+  const http2 = createHttp2Server({ settings }, serve as never);
+  const sessions = trackSessions(http2, times.idleMs);
+  const secure = "setSecureContext" in server;
+  const event = secure ? "secureConnection" : "connection";
+  const toHttp1 = server.listeners(event) as ((socket: Socket) => void)[];
+  const asHttp1 = (socket: Socket) => {
+    for (const listener of toHttp1) listener.call(server, socket);
+  };
+  const asHttp2 = (socket: Socket) => http2.emit("connection", socket);
+  server.removeAllListeners(event);
+  server.on(event, (socket: Socket) => {
+    if (secure) (socket as TLSSocket).alpnProtocol === "h2" ? asHttp2(socket) : asHttp1(socket);
+    else sniff(socket, times.headersMs, asHttp1, asHttp2);
+  });
+  return {
+    close() {
+      for (const session of sessions) session.close();
+    },
+    destroy() {
+      for (const session of sessions) session.destroy();
+    },
+  };
+}
+
+/** Reads as many bytes as tell the version, puts them back, and hands the socket on. */
+function sniff(
+  socket: Socket,
+  headersMs: number,
+  asHttp1: (socket: Socket) => void,
+  asHttp2: (socket: Socket) => void,
+): void {
+  let seen = Buffer.alloc(0);
+  const timer = setTimeout(() => socket.destroy(), headersMs);
+  timer.unref();
+  const stop = () => {
+    clearTimeout(timer);
+    socket.off("readable", onReadable);
+    socket.off("error", stop);
+    socket.off("close", stop);
+  };
+  const onReadable = () => {
+    const chunk = socket.read() as Buffer | null;
+    if (chunk === null) return;
+    seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
+    const compared = Math.min(seen.length, preface.length);
+    const isPreface = seen.compare(preface, 0, compared, 0, compared) === 0;
+    if (isPreface && compared < preface.length) return;
+    stop();
+    socket.unshift(seen);
+    if (isPreface) asHttp2(socket);
+    else asHttp1(socket);
+  };
+  socket.on("readable", onReadable);
+  socket.once("error", stop);
+  socket.once("close", stop);
+}
+
+function trackSessions(http2: Http2Server, idleMs: number): ReadonlySet<ServerHttp2Session> {
+  const sessions = new Set<ServerHttp2Session>();
+  http2.on("session", (session: ServerHttp2Session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+    session.on("error", () => session.destroy());
+    session.setTimeout(idleMs, () => session.close());
+  });
+  http2.on("sessionError", () => {});
+  return sessions;
+}
