@@ -9,6 +9,7 @@ import { invalid, looksLike, TooLargeError } from "./invalid.js";
 import { PprofEntries } from "./pprof-entries.js";
 import { indexPprof, type PprofIndex, wrongType } from "./pprof-index.js";
 import { PprofSamples } from "./pprof-samples.js";
+import { PprofTexts } from "./pprof-texts.js";
 
 /** Bytes of one pprof, decompressed, unless a caller says otherwise. */
 export const defaultMaxBytes = 64 * 1024 * 1024;
@@ -67,38 +68,40 @@ export function decodePprof(bytes: Buffer, resource: readonly KeyValue[], option
 
 function add(scope: ScopeBuilder, plain: Buffer, bytes: Buffer, options: PprofOptions): PprofSummary {
   const index = indexPprof(plain);
-  const entries = new PprofEntries(index, scope.builder);
+  const texts = new PprofTexts(plain, index.strings, scope.builder);
+  const entries = new PprofEntries(index, texts, scope.builder);
   const { samples } = index;
-  const sampleTypes = readSampleTypes(index, entries);
-  const periodType = index.periodType ? readValueType(index.periodType, entries) : noType;
-  const attributes = [...profileAttributes(index, entries), ...(options.attributes ?? [])];
+  const sampleTypes = readSampleTypes(index, texts);
+  const periodType = index.periodType ? readValueType(index.periodType, texts) : noType;
+  const attributes = [...profileAttributes(index, texts), ...(options.attributes ?? [])];
   if (sampleTypes.length === 0 && samples.length > 0) throw invalid("pprof", "missing sample type information");
   attributes.push(...captureAttributes(newCaptureId(), sampleTypes));
+  const attributeIndices = attributes.map((attribute) => scope.builder.attribute(attribute));
   const { period, timeNanos: timeUnixNano, durationNanos: durationNano } = index;
   const profiles = sampleTypes.map((sampleType, i) => {
     const originalPayload = options.keepPayload && i === 0 ? { format: "pprof", bytes } : undefined;
-    const fields = { sampleType, periodType, period, timeUnixNano, durationNano, attributes, originalPayload };
+    const fields = { sampleType, periodType, period, timeUnixNano, durationNano, attributeIndices, originalPayload };
     return scope.profile(fields, 10 * samples.length);
   });
-  const maxOutput = scope.builder.dictionaryBytes + Math.max(outputFloor, outputRatio * plain.length);
-  new PprofSamples(index, entries, scope.builder, profiles, maxOutput).write();
+  const maxOutput = Math.max(outputFloor, outputRatio * plain.length);
+  new PprofSamples(index, entries, texts, scope.builder, profiles, maxOutput).write();
   const sampleCount = samples.length;
   return { sampleTypes, periodType, period, timeUnixNano, durationNano, sampleCount, byteSize: plain.length };
 }
 
 const noType: ValueType = { type: "", unit: "" };
 
-function readSampleTypes(index: PprofIndex, entries: PprofEntries): ValueType[] {
+function readSampleTypes(index: PprofIndex, texts: PprofTexts): ValueType[] {
   const { data, length } = index.sampleTypes;
   if (length > maxSampleTypes) throw new TooLargeError(`pprof: ${length} sample types (at most ${maxSampleTypes})`);
   const types: ValueType[] = [];
   for (let i = 0; i < length; i++)
-    types.push(readValueType(new Reader(index.buf, data[2 * i], data[2 * i + 1]), entries));
+    types.push(readValueType(new Reader(index.buf, data[2 * i], data[2 * i + 1]), texts));
   return types;
 }
 
 /** ValueType { type 1, unit 2 } */
-function readValueType(reader: Reader, entries: PprofEntries): ValueType {
+function readValueType(reader: Reader, texts: PprofTexts): ValueType {
   let type = 0n;
   let unit = 0n;
   while (reader.next()) {
@@ -110,20 +113,20 @@ function readValueType(reader: Reader, entries: PprofEntries): ValueType {
     if (reader.field === 1) type = reader.int64();
     else unit = reader.int64();
   }
-  return { type: entries.text(type), unit: entries.text(unit) };
+  return { type: texts.text(type), unit: texts.text(unit) };
 }
 
 /** What OTLP has no field for. */
-function profileAttributes(index: PprofIndex, entries: PprofEntries): KeyValue[] {
+function profileAttributes(index: PprofIndex, texts: PprofTexts): KeyValue[] {
   const attributes: KeyValue[] = [];
   const add = (key: string, at: bigint) => {
-    const text = entries.text(at);
+    const text = texts.text(at);
     if (text !== "") attributes.push(keyValue(key, stringValue(text)));
   };
   add("pprof.profile.drop_frames", index.dropFrames);
   add("pprof.profile.keep_frames", index.keepFrames);
   if (index.comments.length > 0) {
-    const comments: AnyValue[] = index.comments.map((at) => stringValue(entries.text(at)));
+    const comments: AnyValue[] = index.comments.map((at) => stringValue(texts.text(at)));
     attributes.push(keyValue("pprof.profile.comment", { type: "array", value: comments }));
   }
   add("pprof.profile.default_sample_type", index.defaultSampleType);

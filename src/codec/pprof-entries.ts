@@ -1,13 +1,14 @@
 import { type AnyValue, stringValue } from "../pdata/any-value.js";
 import type { ProfilesBuilder } from "../pdata/builder.js";
-import { isText } from "../pdata/scan-primitives.js";
 import { FUNCTION, LOCATION, MAPPING } from "../pdata/tables.js";
-import { LEN, Reader, VARINT } from "../proto/wire.js";
 import { buildIdAttribute } from "./build-id.js";
 import { invalid } from "./invalid.js";
 import { idText, PprofIds } from "./pprof-ids.js";
-import { type PprofIndex, wrongType } from "./pprof-index.js";
+import type { PprofIndex } from "./pprof-index.js";
+import type { PprofTexts } from "./pprof-texts.js";
 import { PprofWriter } from "./pprof-writer.js";
+import { ScratchInts } from "./scratch.js";
+import { last, readLength, readLongTag, readVarint, skipUnknown } from "./varint.js";
 
 /*
  * Mapping  { id 1, memory_start 2, memory_limit 3, file_offset 4, filename 5, build_id 6, has_functions 7,
@@ -19,149 +20,113 @@ import { PprofWriter } from "./pprof-writer.js";
 
 const unmapped = -1;
 
+/** Decoding is synchronous: one set of buffers and tables serves all. */
+const scratch = {
+  out: new PprofWriter(1024),
+  lines: new PprofWriter(1024),
+  numbers: new Int32Array(10),
+  mappingIds: new PprofIds(),
+  functionIds: new PprofIds(),
+  locationIds: new PprofIds(),
+  mappings: new ScratchInts(),
+  locations: new ScratchInts(),
+  names: new ScratchInts(),
+  functions: new ScratchInts(),
+  startLines: new ScratchInts(),
+};
+
 const hasFlags = [
   "pprof.mapping.has_functions",
   "pprof.mapping.has_filenames",
   "pprof.mapping.has_line_numbers",
   "pprof.mapping.has_inline_frames",
 ] as const;
-export const isFolded = "pprof.location.is_folded";
 
 function boolValue(value: boolean): AnyValue {
   return { type: "bool", value };
 }
 
 /**
- * The strings, mappings, functions and locations of one pprof as entries of the dictionary being built. All are checked,
- * as google/pprof checks them, whether a sample uses them or not.
+ * The mappings, functions and locations of one pprof as entries of the dictionary being built. All are checked, as
+ * google/pprof checks them, whether a sample uses them or not.
  */
 export class PprofEntries {
+  readonly locationIds = scratch.locationIds;
+  /** location_table indices by position in the pprof. */
+  readonly locations: Int32Array;
   private readonly buf: Buffer;
   private readonly builder: ProfilesBuilder;
-  private readonly index: PprofIndex;
-  private readonly strings: Int32Array;
-  private readonly mappingIds: PprofIds;
-  private readonly functionIds: PprofIds;
-  readonly locationIds: PprofIds;
-  /** mapping_table and location_table indices by position in the pprof. */
+  private readonly texts: PprofTexts;
   private readonly mappings: Int32Array;
-  readonly locations: Int32Array;
-  /** Per function: name, system name, file name (string_table indices). */
+  /** Per function: name, system name, file name (indices of the pprof). */
   private readonly names: Int32Array;
   /** function_table indices by position, where they are known. */
   private readonly functions: Int32Array;
   private readonly startLines: Int32Array;
-  private readonly out = new PprofWriter(256);
-  private readonly lines = new PprofWriter(256);
   private foldedAttribute = 0;
+  /** attribute_table indices by string. */
+  private readonly buildIds = new Map<number, number>();
+  /** attribute_table indices of the mapping flags, [2 * flag + value]; 0 = not known yet. */
+  private readonly flagAttributes = [0, 0, 0, 0, 0, 0, 0, 0];
 
-  constructor(index: PprofIndex, builder: ProfilesBuilder) {
-    this.index = index;
+  constructor(index: PprofIndex, texts: PprofTexts, builder: ProfilesBuilder) {
+    const { mappings, functions, locations } = index;
     this.buf = index.buf;
     this.builder = builder;
-    this.strings = new Int32Array(index.strings.length).fill(unmapped);
-    this.strings[0] = 0;
-    this.mappingIds = new PprofIds(index.mappings.length);
-    this.functionIds = new PprofIds(index.functions.length);
-    this.locationIds = new PprofIds(index.locations.length);
-    this.mappings = new Int32Array(index.mappings.length);
-    this.locations = new Int32Array(index.locations.length);
-    this.names = new Int32Array(3 * index.functions.length);
-    this.functions = new Int32Array(index.functions.length).fill(unmapped);
-    this.startLines = new Int32Array(2 * index.functions.length);
-    this.readMappings();
-    this.readFunctions();
-    this.readLocations();
+    this.texts = texts;
+    scratch.mappingIds.reset(mappings.length);
+    scratch.functionIds.reset(functions.length);
+    scratch.locationIds.reset(locations.length);
+    this.mappings = scratch.mappings.take(mappings.length, 0);
+    this.locations = scratch.locations.take(locations.length, 0);
+    this.names = scratch.names.take(3 * functions.length, 0);
+    this.functions = scratch.functions.take(functions.length, unmapped);
+    this.startLines = scratch.startLines.take(2 * functions.length, 0);
+    for (let i = 0; i < mappings.length; i++) {
+      this.mappings[i] = this.readMapping(mappings.data[2 * i], mappings.data[2 * i + 1], i);
+    }
+    for (let i = 0; i < functions.length; i++) {
+      this.readFunction(functions.data[2 * i], functions.data[2 * i + 1], i);
+    }
+    for (let i = 0; i < locations.length; i++) {
+      this.locations[i] = this.readLocation(locations.data[2 * i], locations.data[2 * i + 1], i);
+    }
   }
 
-  get stringCount(): number {
-    return this.strings.length;
-  }
-
-  /** string_table index of a string of the pprof. */
-  string(index: number): number {
-    const known = this.strings[index];
-    return known !== unmapped ? known : this.internString(index);
-  }
-
-  private internString(index: number): number {
-    const { data } = this.index.strings;
-    const start = data[2 * index];
-    const end = data[2 * index + 1];
-    const { buf, builder } = this;
-    const mapped = isText(buf, start, end)
-      ? builder.stringBytes(buf, start, end)
-      : builder.string(replaceBadUtf8(buf.subarray(start, end)));
-    this.strings[index] = mapped;
-    return mapped;
-  }
-
-  /** The text of a string; throws for an index out of range. */
-  text(index: bigint): string {
-    if (index < 0n || index >= BigInt(this.strings.length)) throw stringFault(index);
-    const { data } = this.index.strings;
-    const start = data[2 * Number(index)];
-    const end = data[2 * Number(index) + 1];
-    const { buf } = this;
-    return isText(buf, start, end) ? buf.utf8Slice(start, end) : replaceBadUtf8(buf.subarray(start, end));
-  }
-
-  /** Reads a string index and checks it. */
-  private stringIndex(reader: Reader, message: string): number {
-    if (reader.wireType !== VARINT) wrongType(reader, message);
-    const high = readHigh(reader);
-    return this.checkString(reader.low, high);
-  }
-
-  /** A string index from its halves; throws where there is no such string. */
-  checkString(low: number, high: number): number {
-    const index = low >>> 0;
-    if (high !== 0 || index >= this.strings.length) throw stringFault((BigInt(high) << 32n) | BigInt(index));
-    return index;
-  }
-
-  /** Appends the text of a string as a field. */
-  writeString(out: PprofWriter, tag: number, index: number): void {
-    const { data } = this.index.strings;
-    const start = data[2 * index];
-    const end = data[2 * index + 1];
-    if (isText(this.buf, start, end)) out.bytes(tag, this.buf, start, end);
-    else out.string(tag, replaceBadUtf8(this.buf.subarray(start, end)));
-  }
-
-  private readMappings(): void {
-    const { data, length } = this.index.mappings;
-    for (let i = 0; i < length; i++) this.mappings[i] = this.readMapping(data[2 * i], data[2 * i + 1], i);
-  }
-
-  private readMapping(start: number, end: number, position: number): number {
-    const { out } = this;
-    const reader = new Reader(this.buf, start, end);
-    const numbers = new Int32Array(8);
+  private readMapping(p: number, end: number, position: number): number {
+    const { buf, texts } = this;
+    const numbers = scratch.numbers.fill(0);
     let filename = 0;
     let buildId = 0;
     let flags = 0;
-    while (reader.next()) {
-      const { field } = reader;
-      if (field > 10) reader.skip();
-      else if (field === 5) filename = this.stringIndex(reader, "Mapping");
-      else if (field === 6) buildId = this.stringIndex(reader, "Mapping");
-      else {
-        if (reader.wireType !== VARINT) wrongType(reader, "Mapping");
-        const high = readHigh(reader);
-        const { low } = reader;
-        if (field < 5) {
-          numbers[2 * field - 2] = low;
-          numbers[2 * field - 1] = high;
-        } else flags = (low | high) !== 0 ? flags | (1 << (field - 7)) : flags & ~(1 << (field - 7));
+    while (p < end) {
+      let tag = buf[p++];
+      if (tag > 0x7f) {
+        p = readLongTag(buf, p - 1, end);
+        tag = last.low;
       }
+      const field = tag >>> 3;
+      if (field === 0 || field > 10 || (tag & 7) !== 0) {
+        p = skipUnknown(buf, p, end, tag, 10, "Mapping");
+        continue;
+      }
+      p = readVarint(buf, p, end);
+      if (field < 5) {
+        numbers[2 * field] = last.low;
+        numbers[2 * field + 1] = last.high;
+      } else if (field === 5) filename = texts.checkLast();
+      else if (field === 6) buildId = texts.checkLast();
+      else flags = (last.low | last.high) !== 0 ? flags | (1 << (field - 7)) : flags & ~(1 << (field - 7));
     }
-    checkId(this.mappingIds, numbers[0], numbers[1], position, "mapping");
-    const fileIndex = this.string(filename);
-    const attributes = this.mappingAttributes(buildId, flags);
+    checkId(scratch.mappingIds, numbers[2], numbers[3], position, "mapping");
+    return this.internMapping(numbers, texts.string(filename), this.mappingAttributes(buildId, flags));
+  }
+
+  private internMapping(numbers: Int32Array, filename: number, attributes: readonly number[]): number {
+    const { out } = scratch;
     out.pos = 0;
-    for (let n = 1; n < 4; n++) number64(out, n << 3, numbers[2 * n], numbers[2 * n + 1]);
-    out.field(0x20, fileIndex);
+    for (let field = 1; field < 4; field++) number64(out, field << 3, numbers[2 * field + 2], numbers[2 * field + 3]);
+    out.field(0x20, filename);
     const list = out.open(0x2a);
     out.ensure(5 * attributes.length);
     for (const attribute of attributes) out.varint(attribute);
@@ -171,160 +136,188 @@ export class PprofEntries {
 
   private mappingAttributes(buildId: number, flags: number): number[] {
     const attributes: number[] = [];
-    const text = this.text(BigInt(buildId));
-    const { builder } = this;
-    if (text !== "")
-      attributes.push(builder.attribute({ key: buildIdAttribute(text), value: stringValue(text), unit: "" }));
-    hasFlags.forEach((key, bit) => {
-      attributes.push(builder.attribute({ key, value: boolValue((flags & (1 << bit)) !== 0), unit: "" }));
-    });
+    const buildIdIndex = buildId === 0 ? 0 : this.buildId(buildId);
+    if (buildIdIndex !== 0) attributes.push(buildIdIndex);
+    for (let flag = 0; flag < hasFlags.length; flag++) attributes.push(this.flagAttribute(flag, (flags >> flag) & 1));
     return attributes;
   }
 
-  private readFunctions(): void {
-    const { data, length } = this.index.functions;
-    const reader = { low: 0, high: 0 };
-    for (let i = 0; i < length; i++) this.readFunction(data[2 * i], data[2 * i + 1], i, reader);
+  /** attribute_table index of a build id, 0 if it is empty. */
+  private buildId(string: number): number {
+    let attribute = this.buildIds.get(string);
+    if (attribute === undefined) {
+      const text = this.texts.text(BigInt(string));
+      const value = stringValue(text);
+      attribute = text === "" ? 0 : this.builder.attribute({ key: buildIdAttribute(text), value, unit: "" });
+      this.buildIds.set(string, attribute);
+    }
+    return attribute;
   }
 
-  private readFunction(start: number, end: number, position: number, id: { low: number; high: number }): void {
-    const reader = new Reader(this.buf, start, end);
-    const { names } = this;
-    id.low = 0;
-    id.high = 0;
-    while (reader.next()) {
-      const { field } = reader;
-      if (field > 5) reader.skip();
-      else if (field > 1 && field < 5) names[3 * position + field - 2] = this.stringIndex(reader, "Function");
-      else {
-        if (reader.wireType !== VARINT) wrongType(reader, "Function");
-        const high = readHigh(reader);
-        if (field === 1) {
-          id.low = reader.low;
-          id.high = high;
-        } else {
-          this.startLines[2 * position] = reader.low;
-          this.startLines[2 * position + 1] = high;
-        }
+  private flagAttribute(flag: number, value: number): number {
+    const at = 2 * flag + value;
+    if (this.flagAttributes[at] === 0) {
+      const attribute = { key: hasFlags[flag], value: boolValue(value === 1), unit: "" };
+      this.flagAttributes[at] = this.builder.attribute(attribute);
+    }
+    return this.flagAttributes[at];
+  }
+
+  private readFunction(p: number, end: number, position: number): void {
+    const { buf, names, texts } = this;
+    let idLow = 0;
+    let idHigh = 0;
+    while (p < end) {
+      let tag = buf[p++];
+      if (tag > 0x7f) {
+        p = readLongTag(buf, p - 1, end);
+        tag = last.low;
+      }
+      switch (tag) {
+        case 0x08:
+          p = readVarint(buf, p, end);
+          idLow = last.low;
+          idHigh = last.high;
+          break;
+        case 0x10:
+        case 0x18:
+        case 0x20:
+          p = readVarint(buf, p, end);
+          names[3 * position + (tag >>> 3) - 2] = texts.checkLast();
+          break;
+        case 0x28:
+          p = readVarint(buf, p, end);
+          this.startLines[2 * position] = last.low;
+          this.startLines[2 * position + 1] = last.high;
+          break;
+        default:
+          p = skipUnknown(buf, p, end, tag, 5, "Function");
       }
     }
-    checkId(this.functionIds, id.low, id.high, position, "function");
+    checkId(scratch.functionIds, idLow, idHigh, position, "function");
   }
 
   /** function_table index of the function at this position. */
   private functionAt(position: number): number {
     const known = this.functions[position];
     if (known !== unmapped) return known;
-    const { names, out } = this;
-    const name = this.string(names[3 * position]);
-    const systemName = this.string(names[3 * position + 1]);
-    const filename = this.string(names[3 * position + 2]);
+    const { names, texts } = this;
+    const { out } = scratch;
     out.pos = 0;
-    out.field(0x08, name);
-    out.field(0x10, systemName);
-    out.field(0x18, filename);
+    out.field(0x08, texts.string(names[3 * position]));
+    out.field(0x10, texts.string(names[3 * position + 1]));
+    out.field(0x18, texts.string(names[3 * position + 2]));
     number64(out, 0x20, this.startLines[2 * position], this.startLines[2 * position + 1]);
     const index = this.builder.entry(FUNCTION, out.buf, 0, out.pos);
     this.functions[position] = index;
     return index;
   }
 
-  private readLocations(): void {
-    const { data, length } = this.index.locations;
-    for (let i = 0; i < length; i++) this.locations[i] = this.readLocation(data[2 * i], data[2 * i + 1], i);
-  }
-
-  private readLocation(start: number, end: number, position: number): number {
-    const reader = new Reader(this.buf, start, end);
-    const { lines, out } = this;
+  private readLocation(p: number, end: number, position: number): number {
+    const { buf } = this;
     let idLow = 0;
     let idHigh = 0;
     let mapping = 0;
     let addressLow = 0;
     let addressHigh = 0;
     let folded = false;
-    lines.pos = 0;
-    while (reader.next()) {
-      const { field } = reader;
-      if (field === 4) {
-        if (reader.wireType !== LEN) wrongType(reader, "Location");
-        const length = reader.length();
-        this.readLine(reader.pos, reader.pos + length);
-        reader.pos += length;
-        continue;
+    scratch.lines.pos = 0;
+    while (p < end) {
+      let tag = buf[p++];
+      if (tag > 0x7f) {
+        p = readLongTag(buf, p - 1, end);
+        tag = last.low;
       }
-      if (field > 5) {
-        reader.skip();
-        continue;
+      switch (tag) {
+        case 0x08:
+          p = readVarint(buf, p, end);
+          idLow = last.low;
+          idHigh = last.high;
+          break;
+        case 0x10:
+          p = readVarint(buf, p, end);
+          mapping = scratch.mappingIds.find(last.low, last.high);
+          // An unknown mapping reads as none, as google/pprof has it.
+          mapping = mapping < 0 ? 0 : this.mappings[mapping];
+          break;
+        case 0x18:
+          p = readVarint(buf, p, end);
+          addressLow = last.low;
+          addressHigh = last.high;
+          break;
+        case 0x22:
+          p = readLength(buf, p, end);
+          p = this.readLine(p, p + last.low);
+          break;
+        case 0x28:
+          p = readVarint(buf, p, end);
+          folded = (last.low | last.high) !== 0;
+          break;
+        default:
+          p = skipUnknown(buf, p, end, tag, 5, "Location");
       }
-      if (reader.wireType !== VARINT) wrongType(reader, "Location");
-      const high = readHigh(reader);
-      const { low } = reader;
-      if (field === 1) {
-        idLow = low;
-        idHigh = high;
-      } else if (field === 2) {
-        // An unknown mapping reads as none, as google/pprof has it.
-        const at = this.mappingIds.find(low, high);
-        mapping = at < 0 ? 0 : this.mappings[at];
-      } else if (field === 3) {
-        addressLow = low;
-        addressHigh = high;
-      } else folded = (low | high) !== 0;
     }
-    checkId(this.locationIds, idLow, idHigh, position, "location");
+    checkId(scratch.locationIds, idLow, idHigh, position, "location");
+    const { out, lines } = scratch;
     out.pos = 0;
     out.field(0x08, mapping);
     number64(out, 0x10, addressLow, addressHigh);
     out.copy(lines.buf, 0, lines.pos);
-    if (folded) {
-      const list = out.open(0x22);
-      out.ensure(5);
-      out.varint(this.folded());
-      out.close(list);
-    }
+    if (folded) this.writeFolded(out);
     return this.builder.entry(LOCATION, out.buf, 0, out.pos);
   }
 
-  /** Appends the line in [start, end) to `lines`. */
-  private readLine(start: number, end: number): void {
-    const reader = new Reader(this.buf, start, end);
+  /** Appends the line in [p, end) to the lines of its location; returns `end`. */
+  private readLine(p: number, end: number): number {
+    const { buf } = this;
     let position = -1;
     let lineLow = 0;
     let lineHigh = 0;
     let columnLow = 0;
     let columnHigh = 0;
-    while (reader.next()) {
-      const { field } = reader;
-      if (field > 3) {
-        reader.skip();
-        continue;
+    while (p < end) {
+      let tag = buf[p++];
+      if (tag > 0x7f) {
+        p = readLongTag(buf, p - 1, end);
+        tag = last.low;
       }
-      if (reader.wireType !== VARINT) wrongType(reader, "Line");
-      const high = readHigh(reader);
-      const { low } = reader;
-      if (field === 1) position = this.functionIds.find(low, high);
-      else if (field === 2) {
-        lineLow = low;
-        lineHigh = high;
-      } else {
-        columnLow = low;
-        columnHigh = high;
+      switch (tag) {
+        case 0x08:
+          p = readVarint(buf, p, end);
+          position = scratch.functionIds.find(last.low, last.high);
+          break;
+        case 0x10:
+          p = readVarint(buf, p, end);
+          lineLow = last.low;
+          lineHigh = last.high;
+          break;
+        case 0x18:
+          p = readVarint(buf, p, end);
+          columnLow = last.low;
+          columnHigh = last.high;
+          break;
+        default:
+          p = skipUnknown(buf, p, end, tag, 3, "Line");
       }
     }
     if (position < 0) throw invalid("pprof", "a location has a line of an unknown function");
     const index = this.functionAt(position);
-    const { lines } = this;
+    const { lines } = scratch;
     const message = lines.open(0x1a);
     lines.field(0x08, index);
     number64(lines, 0x10, lineLow, lineHigh);
     number64(lines, 0x18, columnLow, columnHigh);
     lines.close(message);
+    return p;
   }
 
-  private folded(): number {
-    this.foldedAttribute ||= this.builder.attribute({ key: isFolded, value: boolValue(true), unit: "" });
-    return this.foldedAttribute;
+  private writeFolded(out: PprofWriter): void {
+    const attribute = { key: "pprof.location.is_folded", value: boolValue(true), unit: "" };
+    this.foldedAttribute ||= this.builder.attribute(attribute);
+    const list = out.open(0x22);
+    out.ensure(5);
+    out.varint(this.foldedAttribute);
+    out.close(list);
   }
 }
 
@@ -333,53 +326,9 @@ function checkId(ids: PprofIds, low: number, high: number, position: number, wha
   if (!ids.add(low, high, position)) throw invalid("pprof", `several ${what}s have the id ${idText(low, high)}`);
 }
 
-function stringFault(index: bigint): Error {
-  return invalid("pprof", `string index ${BigInt.asIntN(64, index)} is out of range`);
-}
-
-/** Reads a varint: low half to reader.low, high half returned. */
-export function readHigh(reader: Reader): number {
-  const byte = reader.buf[reader.pos];
-  if (byte < 0x80 && reader.pos < reader.end) {
-    reader.pos++;
-    reader.low = byte;
-    return 0;
-  }
-  return reader.skipVarintHigh();
-}
-
 export function number64(out: PprofWriter, tag: number, low: number, high: number): void {
   if (low === 0 && high === 0) return;
   out.ensure(11);
   out.byte(tag);
   out.varint64(low, high);
-}
-
-/** U+FFFD for each byte that isn't part of a character, as Go's readers do. */
-export function replaceBadUtf8(bytes: Buffer): string {
-  let text = "";
-  let from = 0;
-  for (let i = 0; i < bytes.length; ) {
-    const length = characterLength(bytes, i);
-    if (length > 0) {
-      i += length;
-      continue;
-    }
-    text += `${bytes.utf8Slice(from, i)}\ufffd`;
-    from = ++i;
-  }
-  return text + bytes.utf8Slice(from, bytes.length);
-}
-
-/** Bytes of the well-formed character at i, or 0. */
-function characterLength(bytes: Buffer, i: number): number {
-  const first = bytes[i];
-  if (first < 0x80) return 1;
-  const length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || i + length > bytes.length) return 0;
-  for (let k = 1; k < length; k++) if ((bytes[i + k] & 0xc0) !== 0x80) return 0;
-  const second = bytes[i + 1];
-  if ((first === 0xe0 && second < 0xa0) || (first === 0xed && second > 0x9f)) return 0;
-  if ((first === 0xf0 && second < 0x90) || (first === 0xf4 && second > 0x8f)) return 0;
-  return length;
 }

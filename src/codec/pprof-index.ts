@@ -1,5 +1,9 @@
 import { LEN, Reader, VARINT, WireError } from "../proto/wire.js";
-import { invalid } from "./invalid.js";
+import { invalid, TooLargeError } from "./invalid.js";
+import { last, readLength, readLongTag, readVarint, skipUnknown } from "./varint.js";
+
+/** Comments of one pprof: each becomes a string object. */
+const maxComments = 10_000;
 
 /*
  * Profile { sample_type 1, sample 2, mapping 3, location 4, function 5, string_table 6, drop_frames 7, keep_frames 8,
@@ -11,6 +15,12 @@ export class Ranges {
   data = new Int32Array(128);
   /** Pairs. */
   length = 0;
+
+  reset(): this {
+    this.length = 0;
+    if (this.data.length > 1 << 16) this.data = new Int32Array(128);
+    return this;
+  }
 
   push(start: number, end: number): void {
     const at = 2 * this.length++;
@@ -44,16 +54,19 @@ export interface PprofIndex {
   docUrl: bigint;
 }
 
-/** Walks the top level of a pprof. Throws WireError or InvalidProfilesError. */
+/** Decoding is synchronous: one set of lists serves all. */
+const ranges = Array.from({ length: 6 }, () => new Ranges());
+
+/** Walks the top level of a pprof. The index is valid until the next one is made. Throws WireError or InvalidProfilesError. */
 export function indexPprof(buf: Buffer): PprofIndex {
   const index: PprofIndex = {
     buf,
-    sampleTypes: new Ranges(),
-    samples: new Ranges(),
-    mappings: new Ranges(),
-    locations: new Ranges(),
-    functions: new Ranges(),
-    strings: new Ranges(),
+    sampleTypes: ranges[0].reset(),
+    samples: ranges[1].reset(),
+    mappings: ranges[2].reset(),
+    locations: ranges[3].reset(),
+    functions: ranges[4].reset(),
+    strings: ranges[5].reset(),
     periodType: undefined,
     timeNanos: 0n,
     durationNanos: 0n,
@@ -64,26 +77,21 @@ export function indexPprof(buf: Buffer): PprofIndex {
     defaultSampleType: 0n,
     docUrl: 0n,
   };
-  const lists = [
-    undefined,
-    index.sampleTypes,
-    index.samples,
-    index.mappings,
-    index.locations,
-    index.functions,
-    index.strings,
-  ];
-  const reader = new Reader(buf, 0, buf.length);
-  while (reader.next()) {
-    const list = lists[reader.field];
-    if (!list) {
-      readOther(reader, index);
-      continue;
+  const end = buf.length;
+  for (let p = 0; p < end; ) {
+    let tag = buf[p++];
+    if (tag > 0x7f) {
+      p = readLongTag(buf, p - 1, end);
+      tag = last.low;
     }
-    if (reader.wireType !== LEN) wrongType(reader, "Profile");
-    const length = reader.length();
-    list.push(reader.pos, reader.pos + length);
-    reader.pos += length;
+    const field = tag >>> 3;
+    if (field > 6 || field === 0 || (tag & 7) !== LEN) p = readOther(index, p, end, tag);
+    else {
+      p = readLength(buf, p, end);
+      const stop = p + last.low;
+      ranges[field - 1].push(p, stop);
+      p = stop;
+    }
   }
   const { strings } = index;
   if (strings.length === 0) throw invalid("pprof", "no string table");
@@ -91,24 +99,39 @@ export function indexPprof(buf: Buffer): PprofIndex {
   return index;
 }
 
-function readOther(reader: Reader, index: PprofIndex): void {
-  const { field } = reader;
-  if (field > 15) {
-    reader.skip();
-    return;
+/** A field that isn't part of a table. */
+function readOther(index: PprofIndex, p: number, end: number, tag: number): number {
+  const { buf } = index;
+  const field = tag >>> 3;
+  if (tag === 0x5a) {
+    p = readLength(buf, p, end);
+    index.periodType = new Reader(buf, p, p + last.low);
+    return p + last.low;
   }
-  if (field === 11) {
-    if (reader.wireType !== LEN) wrongType(reader, "Profile");
-    index.periodType = reader.message();
-    return;
+  if (tag === 0x6a) {
+    p = readLength(buf, p, end);
+    const stop = p + last.low;
+    while (p < stop) {
+      p = readVarint(buf, p, stop);
+      addComment(index, lastInt64());
+    }
+    return p;
   }
-  if (field === 13 && reader.wireType === LEN) {
-    const list = reader.message();
-    while (list.pos < list.end) index.comments.push(list.int64());
-    return;
+  if ((tag & 7) !== VARINT || field < 7 || field > 15 || field === 11) {
+    return skipUnknown(buf, p, end, tag, 15, "Profile");
   }
-  if (reader.wireType !== VARINT) wrongType(reader, "Profile");
-  readScalar(index, field, reader.int64());
+  p = readVarint(buf, p, end);
+  readScalar(index, field, lastInt64());
+  return p;
+}
+
+function lastInt64(): bigint {
+  return (BigInt(last.high) << 32n) | BigInt(last.low >>> 0);
+}
+
+function addComment(index: PprofIndex, comment: bigint): void {
+  if (index.comments.length === maxComments) throw new TooLargeError(`pprof: more than ${maxComments} comments`);
+  index.comments.push(comment);
 }
 
 function readScalar(index: PprofIndex, field: number, value: bigint): void {
@@ -131,7 +154,7 @@ function readScalar(index: PprofIndex, field: number, value: bigint): void {
       index.period = value;
       return;
     case 13:
-      index.comments.push(value);
+      addComment(index, value);
       return;
     case 14:
       index.defaultSampleType = value;

@@ -1,12 +1,14 @@
 import type { ProfileBuilder, ProfilesBuilder } from "../pdata/builder.js";
 import { OutTable } from "../pdata/out-table.js";
 import { ATTRIBUTE, STACK } from "../pdata/tables.js";
-import { LEN, Reader, VARINT, WireError } from "../proto/wire.js";
+import { Reader, WireError } from "../proto/wire.js";
 import { invalid, TooLargeError } from "./invalid.js";
-import { type PprofEntries, readHigh } from "./pprof-entries.js";
+import type { PprofEntries } from "./pprof-entries.js";
 import { idText } from "./pprof-ids.js";
-import { type PprofIndex, wrongType } from "./pprof-index.js";
+import type { PprofIndex } from "./pprof-index.js";
+import type { PprofTexts } from "./pprof-texts.js";
 import { PprofWriter, sizeOf32 } from "./pprof-writer.js";
+import { last, readLength, readLongTag, readVarint, skipUnknown } from "./varint.js";
 
 /*
  * Sample { location_id 1, value 2, label 3 }     Label { key 1, str 2, num 3, num_unit 4 }
@@ -17,35 +19,61 @@ import { PprofWriter, sizeOf32 } from "./pprof-writer.js";
 /** Room in front of a packed list for its tag and length. */
 const head = 6;
 
+/** Decoding is synchronous: one set of buffers and tables serves all. */
+const scratch = {
+  stack: new PprofWriter(1024),
+  labels: new PprofWriter(256),
+  content: new PprofWriter(256),
+  runs: new OutTable(1),
+  single: new OutTable(1),
+};
+
+/** Large ones go: what one odd pprof needed isn't kept for all others. */
+function releaseScratch(): void {
+  for (const writer of [scratch.stack, scratch.labels, scratch.content]) {
+    if (writer.buf.length > 1 << 20) writer.buf = Buffer.allocUnsafeSlow(1024);
+  }
+  if (scratch.runs.count > 1) scratch.runs.reset();
+  if (scratch.single.count > 1) scratch.single.reset();
+}
+
 /** Writes the samples of one pprof to the profiles of its sample types. Nothing is allocated per sample. */
 export class PprofSamples {
   private readonly buf: Buffer;
   private readonly index: PprofIndex;
   private readonly entries: PprofEntries;
+  private readonly texts: PprofTexts;
   private readonly builder: ProfilesBuilder;
   private readonly profiles: readonly ProfileBuilder[];
   private readonly maxOutput: number;
+  private readonly locationTable: Int32Array;
+  /** Location positions by id, below the limit. */
+  private readonly dense: Int32Array;
+  private readonly idLimit: number;
   /** Most bytes that a location's index takes. */
   private readonly indexBytes: number;
   /** Content of the stack being read, behind room for its head. */
-  private readonly stack = new PprofWriter(1024);
+  private readonly stack = scratch.stack;
   /** [start, end) of each value of the sample being read. */
   private readonly valueAt: Int32Array;
   private values = 0;
   /** The labels of the sample being read, as they stand in the file, or collected in `labels`. */
   private labelStart = -1;
   private labelEnd = -1;
-  private readonly labels = new PprofWriter(256);
+  private readonly labels = scratch.labels;
   // Runs of labels and single labels by their bytes; what each became.
-  private readonly runs = new OutTable(1);
+  private readonly runs = scratch.runs;
   private readonly runLists: Buffer[] = [noBytes];
-  private readonly single = new OutTable(1);
+  private readonly single = scratch.single;
   private readonly singleAttributes: number[] = [0];
-  private readonly content = new PprofWriter(256);
+  private readonly content = scratch.content;
+  /** OTLP bytes that came of this pprof, at most. */
+  private grown = 0;
 
   constructor(
     index: PprofIndex,
     entries: PprofEntries,
+    texts: PprofTexts,
     builder: ProfilesBuilder,
     profiles: readonly ProfileBuilder[],
     maxOutput: number,
@@ -53,22 +81,33 @@ export class PprofSamples {
     this.buf = index.buf;
     this.index = index;
     this.entries = entries;
+    this.texts = texts;
     this.builder = builder;
     this.profiles = profiles;
     this.maxOutput = maxOutput;
-    this.indexBytes = sizeOf32(entries.locations.reduce((max, index) => Math.max(max, index), 0));
+    this.locationTable = entries.locations;
+    this.dense = entries.locationIds.dense;
+    this.idLimit = entries.locationIds.limit;
+    let largest = 0;
+    for (let i = 0; i < index.locations.length; i++) largest = Math.max(largest, entries.locations[i]);
+    this.indexBytes = sizeOf32(largest);
     this.valueAt = new Int32Array(2 * profiles.length);
   }
 
   write(): void {
     const { data, length } = this.index.samples;
-    let written = 0;
-    for (let i = 0; i < length; i++) {
-      written += this.sample(data[2 * i], data[2 * i + 1]);
-      // A few bytes of labels can stand for long texts, once per sample type: small input must not grow without end.
-      if (written + this.builder.dictionaryBytes > this.maxOutput) {
-        throw new TooLargeError(`pprof: its samples take more than ${this.maxOutput} bytes as OTLP`);
-      }
+    try {
+      for (let i = 0; i < length; i++) this.grow(this.sample(data[2 * i], data[2 * i + 1]));
+    } finally {
+      releaseScratch();
+    }
+  }
+
+  /** A few bytes of labels can stand for long texts, once per sample type: small input must not grow without end. */
+  private grow(bytes: number): void {
+    this.grown += bytes;
+    if (this.grown > this.maxOutput) {
+      throw new TooLargeError(`pprof: its samples take more than ${this.maxOutput} bytes as OTLP`);
     }
   }
 
@@ -80,13 +119,18 @@ export class PprofSamples {
     this.labelStart = -1;
     this.labelEnd = -1;
     while (p < end) {
-      const tag = buf[p];
-      if (tag === 0x0a) p = this.packed(p + 1, end, true);
-      else if (tag === 0x12) p = this.packed(p + 1, end, false);
-      else if (tag === 0x1a) p = this.label(p, p + 1, end);
-      else if (tag === 0x08) p = this.locations(p + 1, -1, end);
-      else if (tag === 0x10) p = this.value(p + 1, end);
-      else p = this.other(p, end);
+      const start = p;
+      let tag = buf[p++];
+      if (tag > 0x7f) {
+        p = readLongTag(buf, start, end);
+        tag = last.low;
+      }
+      if (tag === 0x0a) p = this.packed(p, end, true);
+      else if (tag === 0x12) p = this.packed(p, end, false);
+      else if (tag === 0x1a) p = this.label(start, p, end);
+      else if (tag === 0x08) p = this.location(p, end);
+      else if (tag === 0x10) p = this.value(p, end);
+      else p = skipUnknown(buf, p, end, tag, 3, "Sample");
     }
     if (this.values !== this.profiles.length) {
       throw invalid("pprof", `a sample has ${this.values} values for ${this.profiles.length} sample types`);
@@ -95,54 +139,48 @@ export class PprofSamples {
   }
 
   private packed(p: number, end: number, isStack: boolean): number {
-    let length = p < end ? this.buf[p] : 0x80;
-    if (length < 0x80) p++;
-    else {
-      const reader = new Reader(this.buf, p, end);
-      length = reader.length();
-      p = reader.pos;
-    }
-    const stop = p + length;
-    if (stop > end) throw new WireError("a length past the end of its message");
-    if (isStack) return this.locations(p, stop, end);
+    p = readLength(this.buf, p, end);
+    const stop = p + last.low;
+    if (isStack) return this.locations(p, stop);
     while (p < stop) p = this.value(p, stop);
     return stop;
   }
 
-  /** Appends the location ids in [p, stop) to the stack; one id where stop is -1. */
-  private locations(p: number, stop: number, end: number): number {
-    const { buf, stack, entries } = this;
-    const { dense } = entries.locationIds;
-    const { locations } = entries;
-    const limit = stop < 0 ? end : stop;
-    stack.ensure(this.indexBytes * (stop < 0 ? 1 : stop - p));
-    do {
-      if (stop >= 0 && p >= stop) break;
-      const start = p;
-      let id = p < limit ? buf[p++] : -1;
-      if (id > 0x7f && p < limit) {
-        const second = buf[p++];
-        id = (id & 0x7f) | ((second & 0x7f) << 7);
-        if (second > 0x7f) {
-          const third = p < limit ? buf[p++] : 0x80;
-          id = third < 0x80 ? id | (third << 14) : -1;
+  /** Appends the location ids in [p, end) to the stack. */
+  private locations(p: number, end: number): number {
+    const { buf, stack } = this;
+    stack.ensure(this.indexBytes * (end - p));
+    while (p < end) {
+      const byte = buf[p];
+      let id = byte;
+      if (byte < 0x80) p++;
+      else {
+        const second = p + 1 < end ? buf[p + 1] : 0x80;
+        if (second < 0x80) {
+          id = (byte & 0x7f) | (second << 7);
+          p += 2;
+        } else {
+          p = this.location(p, end);
+          continue;
         }
-      } else if (id > 0x7f) id = -1;
-      let position: number;
-      if (id < 0) {
-        const reader = new Reader(buf, start, limit);
-        const high = reader.skipVarintHigh();
-        position = entries.locationIds.find(reader.low, high);
-        p = reader.pos;
-        if (position < 0) throw unknownLocation(reader.low, high);
-      } else {
-        position = id < dense.length ? dense[id] : entries.locationIds.find(id, 0);
-        if (position < 0) throw unknownLocation(id, 0);
       }
-      const mapped = locations[position];
-      if (mapped < 0x80) stack.buf[stack.pos++] = mapped;
-      else stack.varint(mapped);
-    } while (stop >= 0);
+      const position = id < this.idLimit ? this.dense[id] : this.entries.locationIds.find(id, 0);
+      if (position < 0) throw unknownLocation(id, 0);
+      const index = this.locationTable[position];
+      if (index < 0x80) stack.buf[stack.pos++] = index;
+      else stack.varint(index);
+    }
+    return p;
+  }
+
+  /** Appends the location id at p, of any size, to the stack. */
+  private location(p: number, end: number): number {
+    const { stack } = this;
+    p = readVarint(this.buf, p, end);
+    const position = this.entries.locationIds.find(last.low, last.high);
+    if (position < 0) throw unknownLocation(last.low, last.high);
+    stack.ensure(5);
+    stack.varint(this.locationTable[position]);
     return p;
   }
 
@@ -166,8 +204,7 @@ export class PprofSamples {
   /** Takes the label field at p, whose length stands at `lengthAt`, into the run of labels. */
   private label(p: number, lengthAt: number, end: number): number {
     const { buf, labels } = this;
-    const reader = new Reader(buf, lengthAt, end);
-    const stop = reader.length() + reader.pos;
+    const stop = readLength(buf, lengthAt, end) + last.low;
     if (this.labelStart < 0) {
       this.labelStart = p;
       this.labelEnd = stop;
@@ -182,19 +219,6 @@ export class PprofSamples {
       labels.copy(buf, p, stop);
     }
     return stop;
-  }
-
-  private other(p: number, end: number): number {
-    const reader = new Reader(this.buf, p, end);
-    reader.next();
-    const { field, wireType } = reader;
-    if (field <= 3 && wireType !== LEN && (wireType !== VARINT || field === 3)) wrongType(reader, "Sample");
-    // A tag of more bytes than it needs.
-    if (field === 1) return wireType === LEN ? this.packed(reader.pos, end, true) : this.locations(reader.pos, -1, end);
-    if (field === 2) return wireType === LEN ? this.packed(reader.pos, end, false) : this.value(reader.pos, end);
-    if (field === 3) return this.label(p, reader.pos, end);
-    reader.skip();
-    return reader.pos;
   }
 
   private internStack(): number {
@@ -245,36 +269,41 @@ export class PprofSamples {
   }
 
   private readLabel(source: Buffer, start: number, end: number): number {
-    const reader = new Reader(source, start, end);
     // Low and high halves of key, str, num, num_unit.
     const numbers = [0, 0, 0, 0, 0, 0, 0, 0];
-    while (reader.next()) {
-      if (reader.field > 4) {
-        reader.skip();
+    for (let p = start; p < end; ) {
+      let tag = source[p++];
+      if (tag > 0x7f) {
+        p = readLongTag(source, p - 1, end);
+        tag = last.low;
+      }
+      const field = tag >>> 3;
+      if (field === 0 || field > 4 || (tag & 7) !== 0) {
+        p = skipUnknown(source, p, end, tag, 4, "Label");
         continue;
       }
-      if (reader.wireType !== VARINT) wrongType(reader, "Label");
-      numbers[2 * reader.field - 1] = readHigh(reader);
-      numbers[2 * reader.field - 2] = reader.low;
+      p = readVarint(source, p, end);
+      numbers[2 * field - 2] = last.low;
+      numbers[2 * field - 1] = last.high;
     }
     const [key, keyHigh, str, strHigh, num, numHigh, unit, unitHigh] = numbers;
-    const keyIndex = this.entries.checkString(key, keyHigh);
+    const keyIndex = this.texts.check(key, keyHigh);
     if ((str | strHigh) !== 0) {
-      const text = this.entries.checkString(str, strHigh);
-      return this.intern(keyIndex, (value) => this.entries.writeString(value, 0x0a, text), 0);
+      const text = this.texts.check(str, strHigh);
+      return this.intern(keyIndex, (value) => this.texts.write(value, 0x0a, text), 0);
     }
     if ((num | numHigh | unit | unitHigh) === 0) return 0;
-    const unitIndex = this.entries.checkString(unit, unitHigh);
+    const unitIndex = this.texts.check(unit, unitHigh);
     const write = (value: PprofWriter) => {
       value.ensure(11);
       value.byte(0x18);
       value.varint64(num, numHigh);
     };
-    return this.intern(keyIndex, write, this.entries.string(unitIndex));
+    return this.intern(keyIndex, write, this.texts.string(unitIndex));
   }
 
   private intern(key: number, write: (value: PprofWriter) => void, unit: number): number {
-    const keyIndex = this.entries.string(key);
+    const keyIndex = this.texts.string(key);
     const out = this.content;
     out.pos = 0;
     out.field(0x08, keyIndex);
@@ -282,6 +311,7 @@ export class PprofSamples {
     write(out);
     out.close(value);
     out.field(0x18, unit);
+    this.grow(out.pos);
     return this.builder.entry(ATTRIBUTE, out.buf, 0, out.pos);
   }
 
@@ -294,7 +324,7 @@ export class PprofSamples {
       const from = valueAt[2 * i];
       const valueBytes = valueAt[2 * i + 1] - from;
       const size = stackBytes + attributes.length + 2 + valueBytes;
-      const out = profiles[i].samples;
+      const out = profiles[i].message;
       out.ensure(size + 12);
       const target = out.buf;
       let pos = out.pos;

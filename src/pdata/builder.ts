@@ -36,9 +36,16 @@ export interface LocationFields {
   readonly attributes?: readonly number[];
 }
 
+const noBytes = Buffer.alloc(0);
+/** A Resource message without content. */
+const emptyResource = Buffer.from([0x0a, 0x00]);
+
 /** Dictionaries that finished builders left behind: their tables are large, and used again. */
 const spare: OutDictionary[] = [];
 const maxSpare = 2;
+
+/** Entries are written one at a time: one set of buffers serves all builders. */
+const scratch = { entry: new Writer(1024), line: new Writer(64) };
 
 /**
  * Makes a batch from scratch, for codecs of formats other than OTLP. Dictionary entries are interned by content: equal
@@ -47,8 +54,8 @@ const maxSpare = 2;
  */
 export class ProfilesBuilder {
   private readonly dictionary: OutDictionary;
-  private readonly scratch = new Writer(256);
-  private readonly line = new Writer(64);
+  private readonly scratch = scratch.entry;
+  private readonly line = scratch.line;
   private readonly resources: ResourceBuilder[] = [];
   private finished = false;
 
@@ -176,6 +183,7 @@ export class ProfilesBuilder {
     const out = new Writer(Math.max(size, 1));
     for (const [i, resource] of this.resources.entries()) resource.write(out, contents[i], scanned, i);
     if (profileCount > 0) this.writeDictionary(out, scanned);
+    for (const resource of this.resources) resource.release();
     this.dictionary.reset();
     if (spare.length < maxSpare) spare.push(this.dictionary);
     return Profiles.of(out.finish(), scanned, "1.10", false);
@@ -230,6 +238,10 @@ export class ResourceBuilder {
 
   constructor(builder: ProfilesBuilder, attributes: readonly KeyValue[], schemaUrl: string) {
     this.builder = builder;
+    if (attributes.length === 0 && schemaUrl === "") {
+      this.head = emptyResource;
+      return;
+    }
     const head = new Writer(64 + 48 * attributes.length);
     head.message(1, () => {
       for (const attribute of attributes) head.message(1, () => encodeKeyValue(head, attribute));
@@ -242,6 +254,10 @@ export class ResourceBuilder {
     const scope = new ScopeBuilder(this.builder, name, version, attributes);
     this.scopes.push(scope);
     return scope;
+  }
+
+  release(): void {
+    for (const scope of this.scopes) for (const profile of scope.profiles) profile.release();
   }
 
   get profileCount(): number {
@@ -275,14 +291,16 @@ export class ScopeBuilder {
 
   constructor(builder: ProfilesBuilder, name: string, version: string, attributes: readonly KeyValue[]) {
     this.builder = builder;
-    const head = new Writer(64);
-    if (name !== "" || version !== "" || attributes.length > 0) {
-      head.message(1, () => {
-        if (name !== "") head.string(1, name);
-        if (version !== "") head.string(2, version);
-        for (const attribute of attributes) head.message(3, () => encodeKeyValue(head, attribute));
-      });
+    if (name === "" && version === "" && attributes.length === 0) {
+      this.head = noBytes;
+      return;
     }
+    const head = new Writer(64);
+    head.message(1, () => {
+      if (name !== "") head.string(1, name);
+      if (version !== "") head.string(2, version);
+      for (const attribute of attributes) head.message(3, () => encodeKeyValue(head, attribute));
+    });
     this.head = head.finish();
   }
 

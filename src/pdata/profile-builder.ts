@@ -13,30 +13,36 @@ export interface ProfileFields {
   /** 16 bytes. */
   readonly profileId?: Buffer;
   readonly attributes?: readonly KeyValue[];
+  /** attribute_table indices; they come before `attributes`. */
+  readonly attributeIndices?: readonly number[];
   /** What the profile was decoded from. It goes as soon as the profile's samples or attributes are changed. */
   readonly originalPayload?: { readonly format: string; readonly bytes: Buffer };
 }
+
+/** Buffers of finished profiles, used again where they are of an ordinary size. */
+const spare: Writer[] = [];
+const maxSpare = 8;
+const maxSpareBytes = 256 * 1024;
 
 const noIndices: readonly number[] = [];
 
 /** One profile of a batch being built. */
 export class ProfileBuilder {
-  /** Sample fields one after another, tags and lengths included. Who appends to it counts them in `sampleCount`. */
-  readonly samples: Writer;
+  /** The Profile message so far. Who appends Sample fields, tags and lengths included, counts them in `sampleCount`. */
+  readonly message: Writer;
   sampleCount = 0;
   /** Time + duration as a double; 0 where the time is not one after 1970. */
   readonly endNano: number;
-  private readonly head: Writer;
   private readonly payload: { readonly format: string; readonly bytes: Buffer } | undefined;
 
   constructor(builder: ProfilesBuilder, fields: ProfileFields, sampleBytes: number) {
-    this.samples = new Writer(Math.max(64, sampleBytes));
-    this.head = new Writer(128);
+    this.message = spare.pop() ?? new Writer(1024);
+    this.message.ensure(128 + sampleBytes);
     this.payload = fields.originalPayload;
     const time = Number(BigInt.asIntN(64, fields.timeUnixNano ?? 0n));
     const duration = Number(BigInt.asIntN(64, fields.durationNano ?? 0n));
     this.endNano = time > 0 ? time + Math.max(0, duration) : 0;
-    writeHead(this.head, builder, fields);
+    writeHead(this.message, builder, fields);
   }
 
   /**
@@ -50,7 +56,7 @@ export class ProfileBuilder {
     values: readonly (bigint | number)[] = noIndices,
     timestamps: readonly bigint[] = [],
   ): void {
-    const out = this.samples;
+    const out = this.message;
     out.message(2, () => {
       if (stack !== 0) {
         out.tag(1, VARINT);
@@ -75,17 +81,20 @@ export class ProfileBuilder {
     this.sampleCount++;
   }
 
+  /** Gives the buffer back for the next profile. The builder ends with it. */
+  release(): void {
+    this.message.reset();
+    if (spare.length < maxSpare && this.message.buf.length <= maxSpareBytes) spare.push(this.message);
+  }
+
   /** Bytes of the Profile message. */
   get byteSize(): number {
-    return (
-      this.head.pos + this.samples.pos + (this.payload ? payloadHead(this.payload).pos + this.payload.bytes.length : 0)
-    );
+    return this.message.pos + (this.payload ? payloadHead(this.payload).pos + this.payload.bytes.length : 0);
   }
 
   /** Writes the content of the Profile message. */
   write(out: Writer): void {
-    out.raw(this.head.buf, 0, this.head.pos);
-    out.raw(this.samples.buf, 0, this.samples.pos);
+    out.raw(this.message.buf, 0, this.message.pos);
     if (!this.payload) return;
     const head = payloadHead(this.payload);
     out.raw(head.buf, 0, head.pos);
@@ -114,14 +123,9 @@ function writeHead(out: Writer, builder: ProfilesBuilder, fields: ProfileFields)
   }
   number64(out, 6, fields.period);
   if (fields.profileId) out.lengthDelimited(7, fields.profileId);
-  const attributes = fields.attributes ?? [];
-  if (attributes.length > 0) {
-    packed(
-      out,
-      11,
-      attributes.map((attribute) => builder.attribute(attribute)),
-    );
-  }
+  const indices = [...(fields.attributeIndices ?? noIndices)];
+  for (const attribute of fields.attributes ?? []) indices.push(builder.attribute(attribute));
+  if (indices.length > 0) packed(out, 11, indices);
 }
 
 function valueType(out: Writer, builder: ProfilesBuilder, field: number, { type, unit }: ValueType): void {
