@@ -3,12 +3,11 @@ import { once } from "node:events";
 import {
   constants,
   createServer,
-  type Http2Server,
   type IncomingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { afterEach, describe, it } from "node:test";
 import zlib from "node:zlib";
 import { Code } from "../../src/component/errors.js";
@@ -17,6 +16,7 @@ import { formatTimeout, frameMessage } from "../../src/net/grpc-client.js";
 import { maxReplyBytes } from "../../src/net/grpc-reply.js";
 import { isRetryableCode } from "../../src/net/status.js";
 import { encodeStatus } from "../../src/proto/status.js";
+import { framed, reply, type ScriptedServer, startScripted, trailersOnly } from "./scripted-server.js";
 import { grpcClient, path, recordingLogger, rejection, startGrpcServer } from "./support.js";
 
 const open: (() => unknown)[] = [];
@@ -24,61 +24,10 @@ afterEach(async () => {
   for (const close of open.splice(0).reverse()) await close();
 });
 
-function framed(message: Buffer, flag = 0, length = message.length): Buffer {
-  const prefix = Buffer.alloc(5);
-  prefix[0] = flag;
-  prefix.writeUInt32BE(length, 1);
-  return Buffer.concat([prefix, message]);
-}
-
-type Script = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, body: Buffer) => void;
-
-interface ScriptedServer {
-  port: number;
-  server: Http2Server;
-  sockets: Set<Socket>;
-  sessions: Set<ServerHttp2Session>;
-}
-
-/** An HTTP/2 server that does what `script` says once the request is whole, at `port` or one of the system's choice. */
-async function scripted(script: Script, port = 0, settings: object = {}): Promise<ScriptedServer> {
-  const sessions = new Set<ServerHttp2Session>();
-  const sockets = new Set<Socket>();
-  const server = createServer({ settings }).listen(port, "127.0.0.1");
-  server.on("connection", (socket: Socket) => sockets.add(socket));
-  server.on("session", (session) => {
-    sessions.add(session);
-    session.on("error", () => {});
-    session.on("close", () => sessions.delete(session));
-  });
-  server.on("stream", (stream, headers) => {
-    const chunks: Buffer[] = [];
-    stream.on("error", () => {});
-    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-    stream.on("end", () => script(stream, headers, Buffer.concat(chunks)));
-  });
-  await once(server, "listening");
-  open.push(() => {
-    for (const session of sessions) session.destroy();
-    server.close();
-  });
-  return { port: (server.address() as AddressInfo).port, server, sockets, sessions };
-}
-
-/** A whole reply: headers, one message, trailers. */
-function reply(
-  stream: ServerHttp2Stream,
-  bytes: Buffer,
-  trailers: object = { "grpc-status": "0" },
-  headers: object = {},
-): void {
-  stream.respond({ ":status": 200, "content-type": "application/grpc", ...headers }, { waitForTrailers: true });
-  stream.on("wantTrailers", () => stream.sendTrailers({ ...trailers }));
-  stream.end(bytes);
-}
-
-function trailersOnly(stream: ServerHttp2Stream, trailers: object): void {
-  stream.respond({ ":status": 200, "content-type": "application/grpc", ...trailers }, { endStream: true });
+async function scripted(...args: Parameters<typeof startScripted>): Promise<ScriptedServer> {
+  const server = await startScripted(...args);
+  open.push(server.close);
+  return server;
 }
 
 function client(port: number, input: object = {}): GrpcClient {
