@@ -65,7 +65,7 @@ function sniff(
   asHttp1: (socket: Socket) => void,
   asHttp2: (socket: Socket) => void,
 ): void {
-  let seen = Buffer.alloc(0);
+  let seen: Buffer = Buffer.alloc(0);
   const timer = setTimeout(() => socket.destroy(), headersMs);
   timer.unref();
   const stop = () => {
