@@ -4,7 +4,7 @@ import type { Profile, ValueType } from "../pdata/profiles.js";
 import { STACK } from "../pdata/tables.js";
 import { FrameTables, type NamedFrames } from "./pprof-frames.js";
 import { type LabelPolicy, LabelSets } from "./pprof-labels.js";
-import { SampleRows } from "./pprof-rows.js";
+import { parallelRows, SampleRows } from "./pprof-rows.js";
 import { StringTable } from "./pprof-strings.js";
 import { PprofWriter, sizeOf32, sizeOf64 } from "./pprof-writer.js";
 
@@ -86,6 +86,19 @@ export class PprofEncoder {
       this.encodeRange(input, rows, start, Math.min(start + step, rows.length), limits.maxBytes, pieces);
     }
     return pieces;
+  }
+
+  /**
+   * One pprof without limits, and one for profiles without samples too. Profiles whose samples stand side by side, as a
+   * decoder of pprof leaves them, become rows one by one; only others are joined.
+   */
+  encodeWhole(input: PprofInput): Pprof {
+    this.links ??= new LinkTexts(this.dictionary);
+    const columns = input.columns.map(({ profile }) => profile.columns());
+    const rows = parallelRows(columns, this.sets, this.links.canonical) ?? this.rowsOf(input);
+    const bytes = this.encodeRows(input, rows, 0, rows.length);
+    const sampleCount = columns.reduce((sum, { length }) => sum + length, 0);
+    return { bytes, sampleCount, rowCount: rows.length };
   }
 
   private rowsOf(input: PprofInput): SampleRows {
@@ -285,7 +298,7 @@ class LabelBytes {
       if (ids.traceId && label.key === "trace_id") continue;
       const message = out.open(0x1a);
       out.field(0x08, this.strings.ofText(label.key));
-      out.field(0x10, this.strings.ofText(label.text));
+      out.field(0x10, label.isEmptyText ? this.strings.ofEmptyText() : this.strings.ofText(label.text));
       out.field64(0x18, label.number);
       out.field(0x20, this.strings.ofText(label.unit));
       out.close(message);

@@ -2,6 +2,7 @@ import type { KeyValue } from "../pdata/any-value.js";
 import type { Dictionary } from "../pdata/dictionary.js";
 import { FUNCTION, LOCATION } from "../pdata/tables.js";
 import { Reader } from "../proto/wire.js";
+import { gnuBuildId, goBuildId } from "./build-id.js";
 import type { StringTable } from "./pprof-strings.js";
 import { PprofWriter } from "./pprof-writer.js";
 
@@ -127,7 +128,9 @@ export class FrameTables {
       this.note(seen, location);
     }
     for (const index of this.usedFunctions) this.writeFunction(out, index);
-    for (const [index, what] of seen) this.writeMapping(out, index, what);
+    // In the order of the dictionary: readers take the first for the main binary.
+    const mappings = [...seen.keys()].sort((a, b) => a - b);
+    for (const index of mappings) this.writeMapping(out, index, seen.get(index) as Seen);
   }
 
   /** A Line message is the same in OTLP and in pprof but for lines without a function; the rest changes its tags. */
@@ -310,9 +313,11 @@ export class FrameTables {
   }
 }
 
-/** GNU's build id alone: symbol servers look nothing else up. */
+/** GNU's build id alone, as symbol servers look nothing else up; Go's where a pprof came with it. */
 function buildIdOf(attributes: readonly KeyValue[]): string {
-  return textAttribute(attributes, "process.executable.build_id.gnu");
+  const buildId = textAttribute(attributes, gnuBuildId);
+  if (buildId !== "" || boolAttribute(attributes, "pprof.mapping.has_functions") === undefined) return buildId;
+  return textAttribute(attributes, goBuildId);
 }
 
 function textAttribute(attributes: readonly KeyValue[], wanted: string): string {

@@ -7,12 +7,16 @@ export interface LabelPolicy {
   readonly keys: ReadonlySet<string> | "all";
   /** Integers as pprof's numeric labels with their unit, or as text (Pyroscope ignores numeric labels). */
   readonly integers: "number" | "text";
+  /** True keeps labels as they are: repeated ones, their order, and such without a key or with an empty text. */
+  readonly exact?: boolean;
 }
 
 /** A pprof label: text, or a number where `text` is "". */
 export interface SampleLabel {
   readonly key: string;
   readonly text: string;
+  /** True for an empty text that is a label all the same. */
+  readonly isEmptyText: boolean;
   readonly number: bigint;
   readonly unit: string;
 }
@@ -64,13 +68,14 @@ export class LabelSets {
       }
       if (label === dropped) continue;
       if (kept === undefined) kept = [label];
-      else if (!kept.includes(label)) kept.push(label);
+      else if (this.policy.exact || !kept.includes(label)) kept.push(label);
     }
     return kept === undefined ? 0 : this.setId(kept);
   }
 
   private setId(labels: number[]): number {
-    const key = labels.length === 1 ? String(labels[0]) : labels.sort((a, b) => a - b).join(" ");
+    if (!this.policy.exact && labels.length > 1) labels.sort((a, b) => a - b);
+    const key = labels.join(" ");
     let id = this.idsBySet.get(key);
     if (id === undefined) {
       id = this.sets.push(labels.map((label) => this.labels[label])) - 1;
@@ -81,15 +86,17 @@ export class LabelSets {
 
   private labelId(index: number): number {
     const { key, value, unit } = this.dictionary.attribute(index);
-    if (key === "" || (this.policy.keys !== "all" && !this.policy.keys.has(key))) return dropped;
+    const { keys, exact } = this.policy;
+    if ((key === "" && !exact) || (keys !== "all" && !keys.has(key))) return dropped;
     const isNumber = value.type === "int" && this.policy.integers === "number";
     const text = isNumber ? "" : labelText(value);
-    if (!isNumber && text === "") return dropped;
+    const isEmptyText = exact === true && value.type === "string" && text === "";
+    if (!isNumber && text === "" && !isEmptyText) return dropped;
     const number = isNumber ? value.value : 0n;
-    const identity = JSON.stringify([key, text, String(number), isNumber ? unit : ""]);
+    const identity = JSON.stringify([key, text, isEmptyText, String(number), isNumber ? unit : ""]);
     let id = this.idsByLabel.get(identity);
     if (id === undefined) {
-      id = this.labels.push({ key, text, number, unit: isNumber ? unit : "" }) - 1;
+      id = this.labels.push({ key, text, isEmptyText, number, unit: isNumber ? unit : "" }) - 1;
       this.idsByLabel.set(identity, id);
     }
     return id;

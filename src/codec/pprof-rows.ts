@@ -38,12 +38,26 @@ export class SampleRows {
    * has none. `linkOf` maps link_table indices to those that say something (0 = no link).
    */
   add(columns: SampleColumns, column: number, sets: LabelSets, linkOf: Int32Array): void {
-    const setIds = new Int32Array(columns.attrSets.length);
-    for (let i = 0; i < setIds.length; i++) setIds[i] = sets.idOf(columns.attrSets[i]);
+    const setIds = labelSetsOf(columns, sets);
+    const { stack, attrSet, link } = columns;
+    this.addValues(columns, column, (i) => this.rowOf(stack[i], setIds[attrSet[i]], linkOf[link[i]]));
+  }
+
+  /** As `add`, sample i to row i; where there are no rows yet, each sample makes one. */
+  addRowByRow(columns: SampleColumns, column: number, sets: LabelSets, linkOf: Int32Array): void {
+    if (this.length === 0) {
+      const setIds = labelSetsOf(columns, sets);
+      const { stack, attrSet, link } = columns;
+      for (let i = 0; i < columns.length; i++) this.append(stack[i], setIds[attrSet[i]], linkOf[link[i]]);
+    }
+    this.addValues(columns, column, (i) => i);
+  }
+
+  private addValues(columns: SampleColumns, column: number, rowOf: (sample: number) => number): void {
     const pairs = int32Pairs(columns.values);
-    const { stack, attrSet, link, valueStart, timestampStart } = columns;
+    const { valueStart, timestampStart } = columns;
     for (let i = 0; i < columns.length; i++) {
-      const row = this.rowOf(stack[i], setIds[attrSet[i]], linkOf[link[i]]);
+      const row = rowOf(i);
       this.sources[row]++;
       const end = valueStart[i + 1];
       let value = valueStart[i];
@@ -124,6 +138,44 @@ export class SampleRows {
       this.table[slot] = row + 1;
     }
   }
+}
+
+function labelSetsOf({ attrSets }: SampleColumns, sets: LabelSets): Int32Array {
+  const ids = new Int32Array(attrSets.length);
+  for (let i = 0; i < ids.length; i++) ids[i] = sets.idOf(attrSets[i]);
+  return ids;
+}
+
+/**
+ * The samples of profiles that say the same of stack, attributes and link, sample by sample: a row for each, none
+ * joined. undefined where they differ.
+ */
+export function parallelRows(
+  profiles: readonly SampleColumns[],
+  sets: LabelSets,
+  linkOf: Int32Array,
+): SampleRows | undefined {
+  const [first] = profiles;
+  for (const other of profiles) if (!areParallel(first, other)) return undefined;
+  const rows = new SampleRows(profiles.length, first.length);
+  profiles.forEach((columns, column) => {
+    rows.addRowByRow(columns, column, sets, linkOf);
+  });
+  return rows;
+}
+
+function areParallel(a: SampleColumns, b: SampleColumns): boolean {
+  if (a === b) return true;
+  // Attribute sets are numbered in order of arrival: equal samples have equal numbers.
+  if (a.length !== b.length || a.attrSets.length !== b.attrSets.length) return false;
+  for (let i = 0; i < a.length; i++) {
+    if (a.stack[i] !== b.stack[i] || a.attrSet[i] !== b.attrSet[i] || a.link[i] !== b.link[i]) return false;
+  }
+  return a.attrSets.every((set, i) => Buffer.compare(bytesOf(set), bytesOf(b.attrSets[i])) === 0);
+}
+
+function bytesOf(set: Int32Array): Uint8Array {
+  return new Uint8Array(set.buffer, set.byteOffset, set.byteLength);
 }
 
 function tableSize(rows: number): number {

@@ -22,6 +22,7 @@ export class StringTable {
   private entries: number[] = [];
   private texts: string[] = [];
   private byText = new Map<string, number>();
+  private emptyText = 0;
 
   constructor(dictionary: Dictionary) {
     this.dictionary = dictionary;
@@ -37,6 +38,7 @@ export class StringTable {
     this.entries = [];
     this.texts = [];
     this.byText = new Map();
+    this.emptyText = 0;
   }
 
   /** pprof index of a string_table index of the dictionary. */
@@ -57,6 +59,12 @@ export class StringTable {
       this.byText.set(text, index);
     }
     return index;
+  }
+
+  /** pprof index of a second "": index 0 would mean "no text". */
+  ofEmptyText(): number {
+    this.emptyText ||= this.entries.push(~(this.texts.push("") - 1));
+    return this.emptyText;
   }
 
   write(out: PprofWriter): void {
