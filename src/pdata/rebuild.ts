@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { Reader, VARINT, varintSize, Writer, writeVarint } from "../proto/wire.js";
 import { copyField, DictionaryMapper, OutDictionary } from "./dictionary-mapper.js";
+import { hotLocationsFirst } from "./hot-indices.js";
 import type { Profile } from "./profile.js";
 import type { Profiles } from "./profiles.js";
 import type { ScanResult } from "./scan.js";
 import { last, openLength, readVarint, span } from "./scan-primitives.js";
-import { STACK, TABLES } from "./tables.js";
+import { LOCATION, STACK, TABLES } from "./tables.js";
 
 /** Part of a profile: the samples [from, to). */
 export interface Slice {
@@ -182,6 +183,7 @@ class Builder {
 
   finish(): Built {
     const { dictionary, bodies } = this;
+    hotLocationsFirst(dictionary.tables[STACK], dictionary.tables[LOCATION]);
     const sizes = this.groups.map(measure);
     let size = 0;
     for (const { total } of sizes) size += 1 + varintSize(total) + total;
