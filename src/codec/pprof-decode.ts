@@ -24,6 +24,10 @@ export interface PprofOptions {
   readonly maxBytes?: number;
   /** Attributes that every profile gets beside those of the pprof, such as `pyroscope.name`. */
   readonly attributes?: readonly KeyValue[];
+  /** More of them, for a caller who can tell only by the sample types. */
+  readonly attributesFor?: (sampleTypes: readonly ValueType[]) => readonly KeyValue[];
+  /** Stands in for a time within a year of 1970: a clock that nobody set. */
+  readonly fallbackTimeUnixNano?: bigint;
   /** Keeps the pprof as it came as the first profile's original_payload (format "pprof"). It goes with the first edit. */
   readonly keepPayload?: boolean;
 }
@@ -74,10 +78,12 @@ function add(scope: ScopeBuilder, plain: Buffer, bytes: Buffer, options: PprofOp
   const sampleTypes = readSampleTypes(index, texts);
   const periodType = index.periodType ? readValueType(index.periodType, texts) : noType;
   const attributes = [...profileAttributes(index, texts), ...(options.attributes ?? [])];
+  if (options.attributesFor) attributes.push(...options.attributesFor(sampleTypes));
   if (sampleTypes.length === 0 && samples.length > 0) throw invalid("pprof", "missing sample type information");
   attributes.push(...captureAttributes(newCaptureId(), sampleTypes));
   const attributeIndices = attributes.map((attribute) => scope.builder.attribute(attribute));
-  const { period, timeNanos: timeUnixNano, durationNanos: durationNano } = index;
+  const { period, durationNanos: durationNano } = index;
+  const timeUnixNano = index.timeNanos < yearNano ? (options.fallbackTimeUnixNano ?? index.timeNanos) : index.timeNanos;
   const profiles = sampleTypes.map((sampleType, i) => {
     const originalPayload = options.keepPayload && i === 0 ? { format: "pprof", bytes } : undefined;
     const fields = { sampleType, periodType, period, timeUnixNano, durationNano, attributeIndices, originalPayload };
@@ -88,6 +94,8 @@ function add(scope: ScopeBuilder, plain: Buffer, bytes: Buffer, options: PprofOp
   const sampleCount = samples.length;
   return { sampleTypes, periodType, period, timeUnixNano, durationNano, sampleCount, byteSize: plain.length };
 }
+
+const yearNano = 31_536_000_000_000_000n;
 
 const noType: ValueType = { type: "", unit: "" };
 
