@@ -15,4 +15,9 @@ export interface Host {
   extension(id: string): Extension | undefined;
   /** Reports a component's health. "fatal_error" shuts the collector down. */
   report(componentId: string, status: Status, detail?: Error): void;
+  /**
+   * Reads a YAML or JSON text by the configuration's rules and within its bounds: integers are bigint, "__proto__" is a
+   * key like any other. Throws an Error that says what is wrong. For files that a component reads while it runs.
+   */
+  parseYaml(text: string): unknown;
 }

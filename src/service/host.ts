@@ -1,5 +1,6 @@
 import type { Extension } from "../component/factory.js";
 import type { Host, Status } from "../component/host.js";
+import { parseYamlValue } from "../config/yaml-value.js";
 import type { Logger } from "../telemetry/log.js";
 
 /** What the service hands to components, and what it learns from them. */
@@ -17,6 +18,7 @@ export function createHost(extensions: ReadonlyMap<string, Extension>, log: Logg
   return {
     fatal,
     extension: (id) => extensions.get(id),
+    parseYaml: parseYamlValue,
     report(id, status, detail) {
       if (last.get(id) === status) return;
       const before = last.get(id);

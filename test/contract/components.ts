@@ -100,4 +100,4 @@ export function create(factory: AnyFactory, input: Json, next: unknown, metrics:
   return make(settings, config, next);
 }
 
-export const host: Host = { extension: () => undefined, report() {} };
+export const host: Host = { extension: () => undefined, report() {}, parseYaml: JSON.parse };

@@ -10,7 +10,7 @@ import { createMetrics } from "../../src/telemetry/metrics.js";
 import { recorded } from "../support/recorded.js";
 import { createParts } from "./graph-config.js";
 
-const host: Host = { extension: () => undefined, report() {} };
+const host: Host = { extension: () => undefined, report() {}, parseYaml: JSON.parse };
 
 function settings() {
   return { log: nopLogger, metrics: createMetrics(), build: { name: "flamepipe", version: "0" } };

@@ -34,6 +34,7 @@ function recordingHost(): Host & { readonly reports: string[] } {
   return {
     reports,
     extension: () => undefined,
+    parseYaml: JSON.parse,
     report: (id: string, status: Status) => reports.push(`${id} ${status}`),
   };
 }

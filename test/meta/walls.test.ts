@@ -10,6 +10,7 @@ const allowed: Record<string, string[]> = {
   "src/proto": ["protobufjs"],
   "src/pdata": ["src/proto"],
   "src/codec": ["src/pdata", "src/proto"],
+  "src/files": [],
   "src/telemetry": ["prom-client", "pino", "@opentelemetry/api"],
   "src/component": ["src/pdata", "src/proto", "src/telemetry", "zod"],
   "src/regexp": ["src/pdata", "re2js"],
@@ -29,7 +30,7 @@ const allowed: Record<string, string[]> = {
   ],
 };
 
-const shared = "attributes codec component delivery net pdata proto regexp relabel telemetry";
+const shared = "attributes codec component delivery files net pdata proto regexp relabel telemetry";
 const kinds = ["receivers", "processors", "exporters", "connectors", "extensions"];
 for (const kind of kinds) {
   allowed[`${kind}/sample`] = [...shared.split(" ").map((room) => `src/${room}`), "zod"];

@@ -15,7 +15,7 @@ import { createFakeClock, type FakeClock } from "../../support/fake-clock.js";
 import { recorded } from "../../support/recorded.js";
 import { smallProfiles } from "./small-profiles.js";
 
-const host: Host = { extension: () => undefined, report() {} };
+const host: Host = { extension: () => undefined, report() {}, parseYaml: JSON.parse };
 
 interface FakeStream extends TextStream {
   text: string;

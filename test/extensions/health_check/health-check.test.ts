@@ -6,7 +6,7 @@ import type { Host } from "../../../src/component/host.js";
 import { nopLogger } from "../../../src/telemetry/log.js";
 import { createMetrics } from "../../../src/telemetry/metrics.js";
 
-const host: Host = { extension: () => undefined, report() {} };
+const host: Host = { extension: () => undefined, report() {}, parseYaml: JSON.parse };
 
 const settings = {
   id: "health_check",
