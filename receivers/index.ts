@@ -1,4 +1,6 @@
 import type { ReceiverFactory } from "../src/component/factory.js";
 import { otlp } from "./otlp/index.js";
+import { pprof } from "./pprof/index.js";
+import { pyroscope } from "./pyroscope/index.js";
 
-export const receivers: readonly ReceiverFactory[] = [otlp];
+export const receivers: readonly ReceiverFactory[] = [otlp, pprof, pyroscope];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -15,12 +15,13 @@ import { createService } from "../../src/service/service.js";
 import { nopLogger } from "../../src/telemetry/log.js";
 import { createMetrics } from "../../src/telemetry/metrics.js";
 import { factories } from "../contract/components.js";
-import { type Arrived, createEnds, distinct, recorded } from "./ends.js";
+import { type Arrived, createEnds, distinct, type Ends, recorded } from "./ends.js";
 
 /** What one exporter is expected to have been given; see README.md beside the cases. */
 interface ExpectedOut {
   samples?: number;
   requests?: number;
+  totals?: Record<string, number>;
   resource?: Record<string, string[]>;
   sample?: Record<string, string[]>;
   contains?: string[];
@@ -31,7 +32,7 @@ interface Case {
   about: string;
   config: unknown;
   into?: string;
-  input: string[];
+  input?: string[];
   together?: boolean;
   expect: {
     answers?: string | string[];
@@ -54,6 +55,35 @@ async function startBackend() {
   return { seen, stop, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
+/** A target with pprof endpoints: gives each recording at its path once, then 404. */
+async function startPprofTarget() {
+  const given = new Set<string>();
+  const server = createServer((request, response) => {
+    const path = new URL(request.url ?? "", "http://target").pathname;
+    const file = ["", "-1", "-2"]
+      .map((suffix) => join("test", "fixtures", `${path}${suffix}.pb.gz`))
+      .find((candidate) => existsSync(candidate) && !given.has(candidate));
+    if (file === undefined) {
+      response.writeHead(404).end();
+      return;
+    }
+    given.add(file);
+    response.writeHead(200, { "content-type": "application/octet-stream" }).end(readFileSync(file));
+  }).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const stop = () => new Promise((resolve) => server.close(resolve).closeAllConnections());
+  return { stop, address: `127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+/** Receivers that fetch for themselves: waits until what is expected has come, or ten seconds. */
+async function arrival(ends: Ends, expected: Record<string, ExpectedOut>): Promise<void> {
+  const missing = () =>
+    Object.entries(expected).some(([id, { samples = 0 }]) => (ends.arrived.get(id)?.samples ?? 0) < samples);
+  for (const end = performance.now() + 10_000; missing() && performance.now() < end; ) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 async function freePort(): Promise<number> {
   const server = createTcpServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
@@ -66,6 +96,7 @@ function checkOut(id: string, arrived: Arrived | undefined, expected: ExpectedOu
   assert.ok(arrived, `no exporter ${id}`);
   if (expected.samples !== undefined) assert.equal(arrived.samples, expected.samples, `samples at ${id}`);
   if (expected.requests !== undefined) assert.equal(arrived.requests.length, expected.requests, `requests at ${id}`);
+  if (expected.totals) assert.deepEqual(totalsByType(arrived), expected.totals, `totals at ${id}`);
   const resources = arrived.batches.flatMap((batch) => batch.resources);
   for (const [key, values] of Object.entries(expected.resource ?? {})) {
     const found = distinct(
@@ -80,6 +111,18 @@ function checkOut(id: string, arrived: Arrived | undefined, expected: ExpectedOu
   const bytes = Buffer.concat(arrived.requests);
   for (const text of expected.contains ?? []) assert.ok(bytes.includes(text), `${text} should be in what ${id} got`);
   for (const text of expected.lacks ?? []) assert.ok(!bytes.includes(text), `${text} should not be in what ${id} got`);
+}
+
+/** Sums of values by "type/unit". */
+function totalsByType(arrived: Arrived): Record<string, number> {
+  const totals: Record<string, number> = {};
+  for (const batch of arrived.batches) {
+    for (const profile of batch.resources.flatMap(({ scopes }) => scopes.flatMap((scope) => scope.profiles))) {
+      const type = `${profile.sampleType.type}/${profile.sampleType.unit}`;
+      totals[type] = profile.columns().values.reduce((sum, value) => sum + Number(value), totals[type] ?? 0);
+    }
+  }
+  return totals;
 }
 
 function sampleAttributes(arrived: Arrived): (readonly KeyValue[])[] {
@@ -101,9 +144,10 @@ function sumOf(exposition: string, prefix: string): number {
 }
 
 async function run(file: string): Promise<void> {
-  const { config, input, into = "test_in", together = false, expect } = parse(readFileSync(file, "utf8")) as Case;
+  const { config, input = [], into = "test_in", together = false, expect } = parse(readFileSync(file, "utf8")) as Case;
   const ends = createEnds();
   const backend = await startBackend();
+  const target = await startPprofTarget();
   const folder = mkdtempSync(join(tmpdir(), "flamepipe-case-"));
   const metrics = createMetrics();
   try {
@@ -114,7 +158,7 @@ async function run(file: string): Promise<void> {
         receivers: [...factories.receivers, ends.receiver],
         exporters: [...factories.exporters, ends.exporter],
       },
-      env: { PORT: String(await freePort()), BACKEND: backend.url, FOLDER: folder },
+      env: { PORT: String(await freePort()), BACKEND: backend.url, FOLDER: folder, TARGET: target.address },
       readFile: (path) => Promise.reject(new Error(`a case reads ${path}`)),
     });
     assert.deepEqual(problems.map(formatProblem), []);
@@ -137,6 +181,7 @@ async function run(file: string): Promise<void> {
     try {
       if (together) answers.push(...(await Promise.all(input.map(send))));
       else for (const name of input) answers.push(await send(name));
+      if (input.length === 0) await arrival(ends, expect.out ?? {});
     } finally {
       await service.shutdown();
     }
@@ -160,6 +205,7 @@ async function run(file: string): Promise<void> {
     }
   } finally {
     await backend.stop();
+    await target.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }

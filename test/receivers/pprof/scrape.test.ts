@@ -1,0 +1,247 @@
+import assert from "node:assert/strict";
+import { afterEach, describe, it } from "node:test";
+import { retryable } from "../../../src/component/errors.js";
+import { findAttribute } from "../../../src/pdata/any-value.js";
+import type { Profiles } from "../../../src/pdata/profiles.js";
+import { createSink, type SinkConsumer, type SinkOptions } from "../../support/consumers.js";
+import { profilesOf, totalsOf } from "../../support/pprof-cases.js";
+import { createRig, host, type Rig } from "./rig.js";
+import {
+  type Answer,
+  recordedAnswer,
+  recordedPprof,
+  type Script,
+  startTarget,
+  type TargetServer,
+} from "./target-server.js";
+
+const all: Script = {
+  "/debug/pprof/profile": [recordedAnswer("profile-5s")],
+  "/debug/pprof/allocs": [recordedAnswer("allocs-1"), recordedAnswer("allocs-2")],
+  "/debug/pprof/goroutine": [recordedAnswer("goroutine")],
+  "/debug/pprof/block": [recordedAnswer("block-1"), recordedAnswer("block-2")],
+  "/debug/pprof/mutex": [recordedAnswer("mutex-1"), recordedAnswer("mutex-2")],
+};
+
+const only = (...kinds: string[]) => ({
+  profiling_config: Object.fromEntries(
+    ["process_cpu", "memory", "goroutine", "mutex", "block"].map((kind) => [kind, { enabled: kinds.includes(kind) }]),
+  ),
+});
+
+interface Running extends Rig {
+  readonly target: TargetServer;
+  readonly sink: SinkConsumer;
+}
+
+const open: Running[] = [];
+
+async function run(
+  script: Script,
+  change: object = {},
+  top: object = {},
+  sinkOptions: SinkOptions = {},
+): Promise<Running> {
+  const target = await startTarget(script);
+  const sink = createSink(sinkOptions);
+  const input = { scrape_configs: [{ static_configs: [{ targets: [target.address] }], ...change }], ...top };
+  const running = { ...createRig(input, sink), target, sink };
+  open.push(running);
+  await running.receiver.start(host);
+  return running;
+}
+
+/** Batches by the profile's name. */
+function named(sink: SinkConsumer, name: string): Profiles[] {
+  return sink.taken
+    .map(({ profiles }) => profiles)
+    .filter((batch) => findAttribute(profilesOf(batch)[0].attributes, "pyroscope.name")?.value.value === name);
+}
+
+const round = 15_000;
+
+describe("pprof receiver, scraping", () => {
+  afterEach(async () => {
+    for (const { receiver, target } of open.splice(0)) {
+      await receiver.shutdown();
+      await target.close();
+    }
+  });
+
+  it("takes what net/http/pprof gives, with exact totals; what counts from the process' begin as differences", async () => {
+    const { pass, sink, target, metrics } = await run(all, { job_name: "shop" });
+    await pass(round, () => sink.taken.length === 2 && target.requests.length === 5);
+    await pass(round, () => sink.taken.length === 6 && target.requests.length === 10);
+    assert.deepEqual(totalsOf(profilesOf(named(sink, "process_cpu")[0])), {
+      "samples/count": 137n,
+      "cpu/nanoseconds": 1_370_000_000n,
+    });
+    assert.deepEqual(totalsOf(profilesOf(named(sink, "goroutine")[0])), { "goroutine/count": 5n });
+    assert.deepEqual(totalsOf(profilesOf(named(sink, "memory")[0])), {
+      "alloc_objects/count": 8_043_931n - 740_710n,
+      "alloc_space/bytes": 983_404_078n - 86_567_077n,
+      "inuse_objects/count": 2521n,
+      "inuse_space/bytes": 524_392n,
+    });
+    assert.deepEqual(totalsOf(profilesOf(named(sink, "block")[0])), {
+      "contentions/count": 4n,
+      "delay/nanoseconds": 5_015_035_371n - 5_013_812_453n,
+    });
+    // The two mutex recordings are equal: nothing happened between them.
+    assert.deepEqual(named(sink, "mutex"), []);
+    const counts = [sink.sampleCount(), 0];
+    assert.deepEqual(
+      [
+        await metrics.total("otelcol_scraper_scraped_profile_records"),
+        await metrics.total("otelcol_scraper_errored_profile_records"),
+      ],
+      counts,
+    );
+  });
+
+  it("says where a profile is from: labels as resource attributes, a scope, the time between two scrapes", async () => {
+    const { pass, sink, target } = await run(all, { ...only("memory"), job_name: "shop" });
+    await pass(round, () => target.requests.length === 1);
+    await pass(round, () => sink.taken.length === 1);
+    const { profiles, ctx } = sink.taken[0];
+    const [resource] = profiles.resources;
+    assert.deepEqual(resource.attributes.map(({ key, value }) => [key, value.value]).sort(), [
+      ["instance", target.address],
+      ["job", "shop"],
+      ["service.name", "unspecified"],
+    ]);
+    assert.equal(resource.scopes[0].name, "flamepipe/receivers/pprof");
+    const [profile] = profilesOf(profiles);
+    assert.deepEqual([profile.timeUnixNano, profile.durationNano], [1_795_353_744_910_471_195n, 10_242_322_545n]);
+    assert.equal(findAttribute(profile.attributes, "__delta__")?.value.value, "false");
+    assert.deepEqual(ctx.client, { address: target.address, auth: {}, transport: "http" });
+  });
+
+  it("asks for seconds only where a profile takes them, and for what its labels say", async () => {
+    const { pass, target } = await run(all, {
+      scrape_interval: "10s",
+      params: { debug: ["0"], gc: ["1", "2"] },
+      profiling_config: { path_prefix: "/sub/", mutex: { enabled: false }, block: { path: "/b" } },
+      basic_auth: { username: "u", password: "p" },
+      headers: { "x-own": "1" },
+    });
+    await pass(10_000, () => target.requests.length === 4);
+    const asked = target.requests.map(({ path, query }) => `${path}${query}`).sort();
+    assert.deepEqual(asked, [
+      "/sub/b?debug=0&gc=1&gc=2",
+      "/sub/debug/pprof/allocs?debug=0&gc=1&gc=2",
+      "/sub/debug/pprof/goroutine?debug=0&gc=1&gc=2",
+      "/sub/debug/pprof/profile?debug=0&gc=1&gc=2&seconds=9",
+    ]);
+    const { headers } = target.requests[0];
+    assert.deepEqual([headers.authorization, headers["x-own"]], [`Basic ${btoa("u:p")}`, "1"]);
+  });
+
+  it("sends a bearer token", async () => {
+    const { pass, target } = await run(all, { ...only("goroutine"), bearer_token: "t0ken" });
+    await pass(round, () => target.requests.length === 1);
+    assert.equal(target.requests[0].headers.authorization, "Bearer t0ken");
+  });
+
+  const refusals: [string, Answer, string][] = [
+    ["a status other than 2xx", { status: 404, body: "404 page not found\n" }, "http_status"],
+    ["a redirect", { status: 302, headers: { location: "/elsewhere" } }, "http_status"],
+    ["HTML", { headers: { "content-type": "text/html" }, body: "<html>log in</html>" }, "content_type"],
+    ["HTML under a false name", { ...recordedAnswer("unknown"), body: "<!doctype html><p>hello" }, "not_pprof"],
+    ["JSON under a false name", { ...recordedAnswer("unknown"), body: '{"error":"x"}' }, "not_pprof"],
+    ["text", { ...recordedAnswer("unknown"), body: "goroutine 1 [running]:" }, "not_pprof"],
+    ["no type", { headers: {}, body: recordedPprof("goroutine") }, "content_type"],
+    ["nothing", { ...recordedAnswer("goroutine"), body: "" }, "empty"],
+    ["a body past the limit", { ...recordedAnswer("allocs-2") }, "too_large"],
+    [
+      "a truncated body",
+      { ...recordedAnswer("goroutine"), body: recordedPprof("goroutine").subarray(0, 900) },
+      "not_pprof",
+    ],
+  ];
+  for (const [what, answer, reason] of refusals) {
+    it(`refuses ${what}: counted, logged once, and well again later`, async () => {
+      const path = "/debug/pprof/goroutine";
+      const script = { [path]: [answer], "/debug/pprof/block": [recordedAnswer("block-1"), recordedAnswer("block-2")] };
+      const { pass, sink, target, metrics, lines } = await run(script, {
+        ...only("goroutine", "block"),
+        max_body_size: 3000,
+      });
+      const asked = () => target.requests.filter((request) => request.path === path).length;
+      await pass(round, () => asked() === 1);
+      await pass(round, () => asked() === 2 && sink.taken.length === 1);
+      const errored = async () => metrics.total("otelcol_scraper_errored_profile_records");
+      await pass(0);
+      assert.equal(await errored(), 2);
+      assert.match(await metrics.text(), new RegExp(`flamepipe_scrape_failures_total{.*reason="${reason}"} 2`));
+      assert.deepEqual(
+        lines.map(({ message, fields }) => [message, fields.reason, fields.profile]),
+        [["A target can't be scraped", reason, "goroutine"]],
+      );
+      target.script({ ...script, [path]: [recordedAnswer("goroutine")] });
+      await pass(round, () => named(sink, "goroutine").length === 1);
+      assert.deepEqual(
+        lines.map(({ message }) => message),
+        ["A target can't be scraped", "A target can be scraped again"],
+      );
+    });
+  }
+
+  it("counts and goes on where nobody listens", async () => {
+    const { pass, metrics, lines, target } = await run(all, { ...only("goroutine") });
+    await target.close();
+    await pass(round);
+    await pass(0, () => lines.length === 1);
+    assert.equal(await metrics.total("otelcol_scraper_errored_profile_records"), 1);
+    assert.equal(lines[0].fields.reason, "network");
+  });
+
+  it("gives a target up after the timeout", async () => {
+    const { pass, lines } = await run(
+      { "/debug/pprof/goroutine": [{ hang: true }] },
+      { ...only("goroutine"), scrape_timeout: "20ms" },
+    );
+    await pass(round, () => lines.length === 1);
+    assert.equal(lines[0].fields.reason, "timeout");
+  });
+
+  it("loses nothing of a difference when the pipeline refuses it", async () => {
+    let refuse = true;
+    const { pass, sink, target } = await run(
+      { "/debug/pprof/block": [recordedAnswer("block-1"), recordedAnswer("block-2")] },
+      { ...only("block") },
+      {},
+      {
+        before: () => {
+          if (refuse) throw retryable("full");
+        },
+      },
+    );
+    await pass(round, () => target.requests.length === 1);
+    await pass(round, () => target.requests.length === 2);
+    await pass(0);
+    refuse = false;
+    await pass(round, () => sink.taken.length === 1);
+    assert.equal(totalsOf(profilesOf(sink.taken[0].profiles))["contentions/count"], 4n);
+  });
+
+  it("takes a fall for a new process, whose values all count", async () => {
+    const { pass, sink, target, lines } = await run(
+      { "/debug/pprof/allocs": [recordedAnswer("allocs-2"), recordedAnswer("allocs-1"), recordedAnswer("allocs-2")] },
+      { ...only("memory") },
+    );
+    await pass(round, () => target.requests.length === 1);
+    await pass(round, () => sink.taken.length === 1);
+    await pass(round, () => sink.taken.length === 2);
+    assert.equal(totalsOf(profilesOf(sink.taken[0].profiles))["alloc_space/bytes"], 86_567_077n);
+    assert.equal(totalsOf(profilesOf(sink.taken[1].profiles))["alloc_space/bytes"], 983_404_078n - 86_567_077n);
+    assert.deepEqual(lines, []);
+  });
+
+  it("takes no profile whose earlier values would not fit", async () => {
+    const { pass, sink, lines, metrics } = await run(all, { ...only("memory") }, { max_delta_bytes: 500 });
+    await pass(round, () => lines.length === 1);
+    assert.deepEqual([lines[0].fields.reason, sink.taken.length], ["delta_memory", 0]);
+    assert.match(await metrics.text(), /flamepipe_scrape_delta_bytes{receiver="pprof"} 0\n/);
+  });
+});
