@@ -2,12 +2,12 @@ import { randomBytes } from "node:crypto";
 import { type AnyValue, type KeyValue, keyValue, stringValue } from "../pdata/any-value.js";
 import { ProfilesBuilder, type ScopeBuilder } from "../pdata/builder.js";
 import type { Profiles, ValueType } from "../pdata/profiles.js";
-import { Reader, VARINT, WireError } from "../proto/wire.js";
+import { WireError } from "../proto/wire.js";
 import { captureAttributes } from "./capture.js";
 import { gunzip, isGzip } from "./gunzip.js";
 import { invalid, looksLike, TooLargeError } from "./invalid.js";
 import { PprofEntries } from "./pprof-entries.js";
-import { indexPprof, type PprofIndex, wrongType } from "./pprof-index.js";
+import { indexPprof, type PprofIndex, readValueType, type ValueTypeIndices } from "./pprof-index.js";
 import { PprofSamples } from "./pprof-samples.js";
 import { PprofTexts } from "./pprof-texts.js";
 
@@ -76,7 +76,7 @@ function add(scope: ScopeBuilder, plain: Buffer, bytes: Buffer, options: PprofOp
   const entries = new PprofEntries(index, texts, scope.builder);
   const { samples } = index;
   const sampleTypes = readSampleTypes(index, texts);
-  const periodType = index.periodType ? readValueType(index.periodType, texts) : noType;
+  const periodType = textsOf(index.periodType, texts);
   const attributes = [...profileAttributes(index, texts), ...(options.attributes ?? [])];
   if (options.attributesFor) attributes.push(...options.attributesFor(sampleTypes));
   if (sampleTypes.length === 0 && samples.length > 0) throw invalid("pprof", "missing sample type information");
@@ -97,31 +97,18 @@ function add(scope: ScopeBuilder, plain: Buffer, bytes: Buffer, options: PprofOp
 
 const yearNano = 31_536_000_000_000_000n;
 
-const noType: ValueType = { type: "", unit: "" };
-
 function readSampleTypes(index: PprofIndex, texts: PprofTexts): ValueType[] {
   const { data, length } = index.sampleTypes;
   if (length > maxSampleTypes) throw new TooLargeError(`pprof: ${length} sample types (at most ${maxSampleTypes})`);
   const types: ValueType[] = [];
-  for (let i = 0; i < length; i++)
-    types.push(readValueType(new Reader(index.buf, data[2 * i], data[2 * i + 1]), texts));
+  for (let i = 0; i < length; i++) {
+    types.push(textsOf(readValueType(index.buf, data[2 * i], data[2 * i + 1]), texts));
+  }
   return types;
 }
 
-/** ValueType { type 1, unit 2 } */
-function readValueType(reader: Reader, texts: PprofTexts): ValueType {
-  let type = 0n;
-  let unit = 0n;
-  while (reader.next()) {
-    if (reader.field > 2) {
-      reader.skip();
-      continue;
-    }
-    if (reader.wireType !== VARINT) wrongType(reader, "ValueType");
-    if (reader.field === 1) type = reader.int64();
-    else unit = reader.int64();
-  }
-  return { type: texts.text(type), unit: texts.text(unit) };
+function textsOf({ type, unit }: ValueTypeIndices, texts: PprofTexts): ValueType {
+  return { type: texts.short(type), unit: texts.short(unit) };
 }
 
 /** What OTLP has no field for. */
@@ -134,7 +121,7 @@ function profileAttributes(index: PprofIndex, texts: PprofTexts): KeyValue[] {
   add("pprof.profile.drop_frames", index.dropFrames);
   add("pprof.profile.keep_frames", index.keepFrames);
   if (index.comments.length > 0) {
-    const comments: AnyValue[] = index.comments.map((at) => stringValue(texts.text(at)));
+    const comments: AnyValue[] = index.comments.map((at) => stringValue(texts.short(at)));
     attributes.push(keyValue("pprof.profile.comment", { type: "array", value: comments }));
   }
   add("pprof.profile.default_sample_type", index.defaultSampleType);

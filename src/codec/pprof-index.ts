@@ -1,4 +1,4 @@
-import { LEN, Reader, VARINT, WireError } from "../proto/wire.js";
+import { LEN, type Reader, VARINT, WireError } from "../proto/wire.js";
 import { invalid, TooLargeError } from "./invalid.js";
 import { last, readLength, readLongTag, readVarint, skipUnknown } from "./varint.js";
 
@@ -34,6 +34,33 @@ export class Ranges {
   }
 }
 
+/** A ValueType by the indices of its strings. */
+export interface ValueTypeIndices {
+  readonly type: bigint;
+  readonly unit: bigint;
+}
+
+/** ValueType { type 1, unit 2 } in [p, end). */
+export function readValueType(buf: Buffer, p: number, end: number): ValueTypeIndices {
+  let type = 0n;
+  let unit = 0n;
+  while (p < end) {
+    let tag = buf[p++];
+    if (tag > 0x7f) {
+      p = readLongTag(buf, p - 1, end);
+      tag = last.low;
+    }
+    if (tag !== 0x08 && tag !== 0x10) {
+      p = skipUnknown(buf, p, end, tag, 2, "ValueType");
+      continue;
+    }
+    p = readVarint(buf, p, end);
+    if (tag === 0x08) type = lastInt64();
+    else unit = lastInt64();
+  }
+  return { type, unit };
+}
+
 /** Where the parts of a pprof are, and its scalars; string indices are unchecked. */
 export interface PprofIndex {
   readonly buf: Buffer;
@@ -43,7 +70,7 @@ export interface PprofIndex {
   readonly locations: Ranges;
   readonly functions: Ranges;
   readonly strings: Ranges;
-  periodType: Reader | undefined;
+  periodType: ValueTypeIndices;
   timeNanos: bigint;
   durationNanos: bigint;
   period: bigint;
@@ -67,7 +94,7 @@ export function indexPprof(buf: Buffer): PprofIndex {
     locations: ranges[3].reset(),
     functions: ranges[4].reset(),
     strings: ranges[5].reset(),
-    periodType: undefined,
+    periodType: { type: 0n, unit: 0n },
     timeNanos: 0n,
     durationNanos: 0n,
     period: 0n,
@@ -105,8 +132,9 @@ function readOther(index: PprofIndex, p: number, end: number, tag: number): numb
   const field = tag >>> 3;
   if (tag === 0x5a) {
     p = readLength(buf, p, end);
-    index.periodType = new Reader(buf, p, p + last.low);
-    return p + last.low;
+    const stop = p + last.low;
+    index.periodType = readValueType(buf, p, stop);
+    return stop;
   }
   if (tag === 0x6a) {
     p = readLength(buf, p, end);

@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { ProfilesBuilder } from "../pdata/builder.js";
 import { isText } from "../pdata/scan-primitives.js";
 import { STRING } from "../pdata/tables.js";
-import { invalid } from "./invalid.js";
+import { invalid, TooLargeError } from "./invalid.js";
 import type { Ranges } from "./pprof-index.js";
 import type { PprofWriter } from "./pprof-writer.js";
 import { ScratchInts } from "./scratch.js";
@@ -10,6 +10,7 @@ import { replaceBadUtf8 } from "./utf8.js";
 import { last } from "./varint.js";
 
 const unmapped = -1;
+const maxShort = 16 * 1024;
 const mapped = new ScratchInts();
 
 /**
@@ -64,6 +65,14 @@ export class PprofTexts {
     const end = this.ranges[2 * Number(index) + 1];
     const { buf } = this;
     return this.isText(start, end) ? buf.utf8Slice(start, end) : replaceBadUtf8(buf.subarray(start, end));
+  }
+
+  /** As `text`, for texts that are copied more than once: refused where long. */
+  short(index: bigint): string {
+    const text = this.text(index);
+    if (text.length > maxShort)
+      throw new TooLargeError(`pprof: a type, unit or comment of more than ${maxShort} characters`);
+    return text;
   }
 
   /** A string index from its halves; throws where there is no such string. */
