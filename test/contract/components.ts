@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
@@ -62,12 +63,20 @@ export function documentedConfigs(factory: AnyFactory, folder: string): unknown[
   });
 }
 
-/** Opens no fixed port and reaches no real host: every address is on this machine, at a port of the system's choice. */
+/** Stands for /var/lib in examples. */
+const scratch = mkdtempSync(join(tmpdir(), "flamepipe-contract-"));
+process.once("exit", () => rmSync(scratch, { recursive: true, force: true }));
+
+/**
+ * Opens no fixed port, reaches no real host and writes to no real place: every address is on this machine, at a port of
+ * the system's choice, and files are in a folder that goes away.
+ */
 function harmless(value: unknown): unknown {
   if (typeof value === "string") {
     return value
       .replace(/\$\{env:[^}]*:-([^}]*)\}/g, "$1")
       .replace(/\$\{env:[^}]*\}/g, "value")
+      .replace(/^\/var\/lib(?=\/)/, scratch)
       .replace(/^(https?:\/\/)?[\w.-]+:\d+/, (_, scheme) => `${scheme ?? ""}127.0.0.1:0`);
   }
   if (Array.isArray(value)) return value.map(harmless);
