@@ -1,0 +1,98 @@
+import { nameAttribute } from "../../src/codec/profile-kinds.js";
+import type { Consumer } from "../../src/component/consumer.js";
+import type { Context } from "../../src/component/context.js";
+import { badInput } from "../../src/component/errors.js";
+import type { HttpRoute } from "../../src/net/http-server.js";
+import { keyValue, stringValue } from "../../src/pdata/any-value.js";
+import type { ValueType } from "../../src/pdata/profiles.js";
+import { connectFailure } from "./answer.js";
+import { type IngestQuery, readIngestQuery } from "./ingest-query.js";
+import { decodingError, RequestBatch } from "./intake.js";
+import { attributesOf, type Label } from "./labels.js";
+import { multipartBoundary, parseMultipart } from "./multipart.js";
+import { ingestedName, readDisplayNames } from "./profile-name.js";
+import { addStacks, isStackFormat, type StackFormat, stackTypeOf } from "./stacks.js";
+
+const paths = ["/ingest", "/pyroscope/ingest"];
+
+/** POST /ingest: the way of Pyroscope's older clients. Failures are written as Connect writes them. */
+export function ingestRoutes(next: Consumer, maxBytes: number, nowMs: () => number = Date.now): HttpRoute[] {
+  const route = {
+    methods: ["POST"],
+    async handle(request: IngestRequest, body: Buffer, ctx: Context) {
+      await readInto(new RequestBatch(maxBytes), request, body, nowMs()).handOn(next, ctx);
+      return { status: 200 };
+    },
+    fail: connectFailure,
+  };
+  return paths.map((path) => ({ path, ...route }));
+}
+
+type IngestRequest = Parameters<HttpRoute["handle"]>[0];
+
+function readInto(batch: RequestBatch, request: IngestRequest, body: Buffer, nowMs: number): RequestBatch {
+  const query = readIngestQuery(request.query, nowMs);
+  if (body.length === 0) throw badInput("the request has no body");
+  const type = request.headers["content-type"];
+  try {
+    const boundary = multipartBoundary(type);
+    const fields = boundary === undefined ? undefined : parseMultipart(body, boundary);
+    const format = formatOf(query, type, fields !== undefined);
+    if (format === "pprof") addPprof(batch, query, fields ?? new Map([["profile", body]]));
+    else if (format === "jfr") throw badInput("jfr: not supported");
+    else addStackProfile(batch, query, format, fields ? fieldOf(fields, "profile") : body);
+  } catch (error) {
+    throw decodingError(error);
+  }
+  return batch;
+}
+
+/** The `format` parameter says it, else the content type; anything else is collapsed stacks, as in Pyroscope. */
+function formatOf(
+  query: IngestQuery,
+  contentType: string | undefined,
+  isMultipart: boolean,
+): "pprof" | "jfr" | StackFormat {
+  const { format } = query;
+  if (format === "pprof" || format === "jfr" || isStackFormat(format)) return format;
+  if (contentType?.startsWith("binary/octet-stream+trie")) return "trie";
+  if (contentType?.startsWith("binary/octet-stream+tree")) return "tree";
+  return format === "" && isMultipart ? "pprof" : "groups";
+}
+
+function fieldOf(fields: ReadonlyMap<string, Buffer>, name: string): Buffer {
+  const field = fields.get(name);
+  if (!field) throw badInput(`multipart: the field "${name}" is missing`);
+  return field;
+}
+
+function addPprof(batch: RequestBatch, query: IngestQuery, fields: ReadonlyMap<string, Buffer>): void {
+  if (fields.has("prev_profile"))
+    throw badInput('multipart: the field "prev_profile" is of a client that is too old; update it');
+  const names = readDisplayNames(fields.get("sample_type_config"));
+  const series = batch.series(attributesOf("", seriesLabels(query, query.app)));
+  batch.addPprof(series, fieldOf(fields, "profile"), {
+    fallbackTimeUnixNano: query.timeUnixNano,
+    attributesFor(types: readonly ValueType[]) {
+      const name = ingestedName(
+        types.map(({ type }) => type),
+        names,
+      );
+      return name === "" ? [] : [keyValue(nameAttribute, stringValue(name))];
+    },
+  });
+}
+
+function addStackProfile(batch: RequestBatch, query: IngestQuery, format: StackFormat, body: Buffer): void {
+  const { app, type } = stackTypeOf(query);
+  const series = batch.series(attributesOf(type.name, seriesLabels(query, app)));
+  addStacks(series, format, body, query, type);
+}
+
+/** Values were made delta by the client, and it says who it is. */
+function seriesLabels({ labels, spyName }: IngestQuery, app: string): Label[] {
+  const all = labels.some(([key]) => key === "service_name")
+    ? [...labels]
+    : [["service_name", app] as const, ...labels];
+  return [...all, ["__delta__", "false"], ["pyroscope_spy", spyName]];
+}

@@ -1,0 +1,128 @@
+import { isUtf8 } from "node:buffer";
+import { badInput } from "../../src/component/errors.js";
+import { LEN, Reader, WireError } from "../../src/proto/wire.js";
+import type { Label } from "./labels.js";
+
+/** One series of a PushRequest. */
+export interface PushedSeries {
+  readonly labels: readonly Label[];
+  /** pprof each, gzip or plain. */
+  readonly samples: readonly Buffer[];
+}
+
+/** PushRequest { series 1 { labels 1 { name 1, value 2 }, samples 2 { raw_profile 1, ID 2 } } } */
+export function decodePush(body: Buffer): PushedSeries[] {
+  try {
+    const series: PushedSeries[] = [];
+    const request = new Reader(body, 0, body.length);
+    while (request.next()) {
+      if (request.field === 1) series.push(readSeries(lengthDelimited(request, "series")));
+      else request.skip();
+    }
+    return series;
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw badInput(`PushRequest: ${error.message}`, { cause: error });
+  }
+}
+
+function lengthDelimited(reader: Reader, what: string): Reader {
+  if (reader.wireType !== LEN) throw new WireError(`wrong wire type of ${what}`);
+  return reader.message();
+}
+
+function readSeries(reader: Reader): PushedSeries {
+  const labels: Label[] = [];
+  const samples: Buffer[] = [];
+  while (reader.next()) {
+    if (reader.field === 1) labels.push(readLabel(lengthDelimited(reader, "labels")));
+    else if (reader.field === 2) samples.push(readSample(lengthDelimited(reader, "samples")));
+    else reader.skip();
+  }
+  return { labels, samples };
+}
+
+function readLabel(reader: Reader): Label {
+  let name = "";
+  let value = "";
+  while (reader.next()) {
+    if (reader.field === 1) name = text(reader);
+    else if (reader.field === 2) value = text(reader);
+    else reader.skip();
+  }
+  return [name, value];
+}
+
+function text(reader: Reader): string {
+  if (reader.wireType !== LEN) throw new WireError("wrong wire type of a label");
+  const start = reader.bytes();
+  const decoded = start.utf8Slice(0, start.length);
+  // The replacement character stands for bad bytes, or for itself.
+  if (decoded.includes("\ufffd") && !isUtf8(start)) throw badInput("a label is not valid UTF-8");
+  return decoded;
+}
+
+const noBytes = Buffer.alloc(0);
+
+function readSample(reader: Reader): Buffer {
+  let profile: Buffer = noBytes;
+  while (reader.next()) {
+    if (reader.field !== 1) reader.skip();
+    else if (reader.wireType === LEN) profile = reader.bytes();
+    else throw new WireError("wrong wire type of raw_profile");
+  }
+  return profile;
+}
+
+type Json = Record<string, unknown>;
+
+/** A PushRequest as protojson: unknown fields are ignored, null is absence, names may be in snake_case. */
+export function decodePushJson(body: Buffer): PushedSeries[] {
+  if (body.length === 0) throw badInput("PushRequest: no bytes where JSON was expected");
+  if (!isUtf8(body)) throw badInput("PushRequest: the JSON is not valid UTF-8");
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body.toString());
+  } catch (error) {
+    throw badInput(`PushRequest: ${(error as Error).message.slice(0, 200)}`, { cause: error });
+  }
+  return list(object(parsed, "the request").series, "series").map((one) => {
+    const series = object(one, "a series");
+    return {
+      labels: list(series.labels, "labels").map((label): Label => {
+        const { name, value } = object(label, "a label");
+        return [string(name, "a label's name"), string(value, "a label's value")];
+      }),
+      samples: list(series.samples, "samples").map((sample) => {
+        const { rawProfile, raw_profile } = object(sample, "a sample");
+        return base64(string(rawProfile ?? raw_profile, "rawProfile"));
+      }),
+    };
+  });
+}
+
+function object(value: unknown, what: string): Json {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw badInput(`PushRequest: ${what} is no JSON object`);
+  return value as Json;
+}
+
+function list(value: unknown, what: string): unknown[] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) throw badInput(`PushRequest: ${what} is no JSON array`);
+  return value;
+}
+
+function string(value: unknown, what: string): string {
+  if (value === undefined || value === null) return "";
+  if (typeof value !== "string") throw badInput(`PushRequest: ${what} is no JSON string`);
+  return value;
+}
+
+/** The standard alphabet or the one for URLs, padded or not. */
+function base64(value: string): Buffer {
+  const digits = value.replace(/={1,2}$/, "");
+  if (/[^A-Za-z0-9+/_-]/.test(digits) || digits.length % 4 === 1)
+    throw badInput("PushRequest: rawProfile is no base64");
+  return Buffer.from(digits, "base64");
+}
