@@ -112,11 +112,26 @@ export function checkTables(buf: Buffer, index: TableIndex): number {
     if (count > 0 && !isZeroEntry(buf, ranges[0], ranges[1], table)) {
       return fail(`${tableNames[table]}[0] must be the zero value`, ranges[0]);
     }
-    if (table === STRING) continue;
-    const check = checks[table];
-    for (let i = 0; i < 2 * count; i += 2) {
-      if (check(buf, ranges[i], ranges[i + 1], index.counts) < 0) return -1;
-    }
+  }
+  const { ranges, counts } = index;
+  // A loop for each table: calls through a variable would not be compiled into it.
+  for (let i = 0, r = ranges[STACK]; i < 2 * counts[STACK]; i += 2) {
+    if (checkStack(buf, r[i], r[i + 1], counts) < 0) return -1;
+  }
+  for (let i = 0, r = ranges[LOCATION]; i < 2 * counts[LOCATION]; i += 2) {
+    if (checkLocation(buf, r[i], r[i + 1], counts) < 0) return -1;
+  }
+  for (let i = 0, r = ranges[FUNCTION]; i < 2 * counts[FUNCTION]; i += 2) {
+    if (checkFunction(buf, r[i], r[i + 1], counts) < 0) return -1;
+  }
+  for (let i = 0, r = ranges[MAPPING]; i < 2 * counts[MAPPING]; i += 2) {
+    if (checkMapping(buf, r[i], r[i + 1], counts) < 0) return -1;
+  }
+  for (let i = 0, r = ranges[ATTRIBUTE]; i < 2 * counts[ATTRIBUTE]; i += 2) {
+    if (checkAttribute(buf, r[i], r[i + 1], counts) < 0) return -1;
+  }
+  for (let i = 0, r = ranges[LINK]; i < 2 * counts[LINK]; i += 2) {
+    if (checkLink(buf, r[i], r[i + 1]) < 0) return -1;
   }
   return 0;
 }
@@ -125,8 +140,6 @@ export function checkTables(buf: Buffer, index: TableIndex): number {
 export function limit(counts: Int32Array, table: number): number {
   return counts[table] || 1;
 }
-
-type EntryCheck = (buf: Buffer, p: number, end: number, counts: Int32Array) => number;
 
 function checkStack(buf: Buffer, p: number, end: number, counts: Int32Array): number {
   const locations = limit(counts, LOCATION);
@@ -262,18 +275,6 @@ function checkAttribute(buf: Buffer, p: number, end: number, counts: Int32Array)
   }
   return p;
 }
-
-const unused: EntryCheck = (_buf, _p, end) => end;
-const checks: readonly EntryCheck[] = [
-  unused,
-  checkMapping,
-  checkLocation,
-  checkFunction,
-  checkLink,
-  unused,
-  checkAttribute,
-  checkStack,
-];
 
 /** Known fields of each table's message; others don't count when an entry is held against zero. */
 const knownFields = [0, 5, 4, 4, 2, 0, 3, 1];
