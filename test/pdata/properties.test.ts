@@ -9,7 +9,7 @@ import { generateRequest } from "../support/generate.js";
 import { encodeRequest, judge, meaningOf } from "../support/otlp-oracle.js";
 import { createRandom } from "../support/random.js";
 
-const rounds = process.env.FLAMEPIPE_LONG ? 3000 : 300;
+const rounds = process.env.FLAMEPIPE_TEST_LONG ? 3000 : 300;
 const bytesOf = (batches: readonly Profiles[]): Buffer[] => batches.map((batch) => Buffer.concat(batch.encode()));
 
 function property(name: string, check: (requests: Buffer[], seed: number) => void): void {
