@@ -1,0 +1,75 @@
+import { type Elf, fileRangeAt, SHT_NOBITS } from "./elf.js";
+import type { GoTable } from "./go-table.js";
+import { InvalidBinaryError } from "./invalid-binary.js";
+
+/** What the runtime's module data know and the line table doesn't. */
+export interface GoModule {
+  /** Where offsets of functions count from. */
+  readonly textStart: bigint;
+  /** Where offsets of inline trees count from (go:func.*); undefined where it was not found. */
+  readonly functionData: bigint | undefined;
+}
+
+/** Words of the module data up to the one that is wanted, by version of the table. */
+const functionDataWord = { "1.2": 0, "1.16": 0, "1.18": 38, "1.20": 40 } as const;
+const textWord = 22;
+/** Most bytes of writable data that are searched for the module data. */
+const maxSearchBytes = 64 * 1024 * 1024;
+
+/**
+ * Finds runtime.firstmoduledata by its first words: the address of the line table, then that of the names in it. It is
+ * in data that is relocated on start, so that in a position-independent executable the file may not have the words.
+ */
+export function findGoModule(elf: Elf, table: GoTable): GoModule {
+  const text = elf.sections.find(({ name }) => name === ".text");
+  const fallback = table.headerTextStart !== 0n ? table.headerTextStart : (text?.address ?? 0n);
+  const found = search(elf, table);
+  return found ?? { textStart: fallback, functionData: undefined };
+}
+
+function search(elf: Elf, table: GoTable): GoModule | undefined {
+  for (const [offset, size] of dataRanges(elf)) {
+    if (size > maxSearchBytes || offset + size > elf.source.size) continue;
+    const found = searchRange(elf, table, elf.source.read(offset, size));
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** Sections with data of the runtime, else what is writable. */
+function dataRanges(elf: Elf): (readonly [number, number])[] {
+  const named = elf.sections
+    .filter(({ name, type }) => type !== SHT_NOBITS && /^\.(go\.module|noptrdata|data|data\.rel\.ro|go\.data)$/.test(name))
+    .map(({ offset, size }) => [offset, size] as const);
+  if (named.length > 0) return named;
+  return elf.segments.filter(({ flags }) => (flags & 2) !== 0).map(({ offset, fileSize }) => [offset, fileSize] as const);
+}
+
+function searchRange(elf: Elf, table: GoTable, bytes: Buffer): GoModule | undefined {
+  const { pointerBytes, address, namesAt } = table;
+  const wanted = functionDataWord[table.version];
+  const needed = Math.max(wanted, textWord) * pointerBytes + pointerBytes;
+  const first = pointer(address, pointerBytes);
+  for (let at = bytes.indexOf(first); at >= 0; at = bytes.indexOf(first, at + 1)) {
+    if (at % pointerBytes !== 0 || at + needed > bytes.length) continue;
+    const word = (index: number) => readPointer(bytes, at + index * pointerBytes, pointerBytes);
+    // Before 1.16 the table itself comes as a slice: no names of their own.
+    if (table.version !== "1.2" && word(1) !== address + BigInt(namesAt)) continue;
+    if (table.version === "1.2" || table.version === "1.16") return { textStart: 0n, functionData: undefined };
+    const functionData = word(wanted);
+    const textStart = word(textWord);
+    return { textStart, functionData: fileRangeAt(elf, functionData) ? functionData : undefined };
+  }
+  return undefined;
+}
+
+function pointer(value: bigint, pointerBytes: number): Buffer {
+  const out = Buffer.alloc(8);
+  out.writeBigUInt64LE(BigInt.asUintN(64, value));
+  return out.subarray(0, pointerBytes);
+}
+
+export function readPointer(bytes: Buffer, at: number, pointerBytes: number): bigint {
+  if (at < 0 || at + pointerBytes > bytes.length) throw new InvalidBinaryError("a pointer past the end of its table");
+  return pointerBytes === 8 ? bytes.readBigUInt64LE(at) : BigInt(bytes.readUInt32LE(at));
+}

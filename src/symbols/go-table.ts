@@ -1,0 +1,181 @@
+import { type Elf, sectionData, sectionNamed, textAt } from "./elf.js";
+import { InvalidBinaryError } from "./invalid-binary.js";
+
+/** Header generations of .gopclntab, by the Go release that brought them. */
+export type GoTableVersion = "1.2" | "1.16" | "1.18" | "1.20";
+
+const versions: Readonly<Record<number, GoTableVersion>> = {
+  0xfffffffb: "1.2",
+  0xfffffffa: "1.16",
+  0xfffffff0: "1.18",
+  0xfffffff1: "1.20",
+};
+
+const sectionNames = [".gopclntab", ".data.rel.ro.gopclntab"];
+
+/** Most bytes of a .gopclntab that are searched where there are no section headers. */
+const maxSearchBytes = 256 * 1024 * 1024;
+
+const maxTextBytes = 8192;
+const maxTexts = 8192;
+
+/** The parts of a .gopclntab, checked to lie inside it. */
+export interface GoTable {
+  readonly version: GoTableVersion;
+  readonly bytes: Buffer;
+  readonly address: bigint;
+  readonly quantum: number;
+  readonly pointerBytes: 4 | 8;
+  readonly functionCount: number;
+  /** Start of the text as the header has it, up to Go 1.25; 0n otherwise. */
+  readonly headerTextStart: bigint;
+  readonly namesAt: number;
+  readonly unitsAt: number;
+  readonly filesAt: number;
+  readonly valuesAt: number;
+  /** Where offsets of functions count from; also the table of functions itself. */
+  readonly functionsAt: number;
+  readonly tableAt: number;
+  /** Texts that were read, by their place. */
+  readonly texts: Map<number, string>;
+}
+
+function isHeader(bytes: Buffer, at: number): boolean {
+  if (at + 16 > bytes.length || versions[bytes.readUInt32LE(at)] === undefined) return false;
+  const quantum = bytes[at + 6];
+  const pointerBytes = bytes[at + 7];
+  return (
+    bytes[at + 4] === 0 &&
+    bytes[at + 5] === 0 &&
+    (quantum === 1 || quantum === 2 || quantum === 4) &&
+    (pointerBytes === 4 || pointerBytes === 8)
+  );
+}
+
+/** The Go line table of a binary; undefined where it has none. */
+export function readGoTable(elf: Elf, maxBytes: number): GoTable | undefined {
+  const section = sectionNamed(elf, ...sectionNames);
+  if (section) return parseGoTable(sectionData(elf, section, maxBytes), section.address);
+  return elf.sections.length === 0 ? searchGoTable(elf, maxBytes) : undefined;
+}
+
+/** Without section headers the table is found by its first bytes, which are aligned. */
+function searchGoTable(elf: Elf, maxBytes: number): GoTable | undefined {
+  for (const { offset, fileSize, address } of elf.segments) {
+    if (fileSize > Math.min(maxBytes, maxSearchBytes)) continue;
+    const bytes = elf.source.read(offset, fileSize);
+    for (let at = 0; at + 16 <= bytes.length; at += 16) {
+      if (!isHeader(bytes, at)) continue;
+      try {
+        return parseGoTable(bytes.subarray(at), address + BigInt(at));
+      } catch (caught) {
+        if (!(caught instanceof InvalidBinaryError)) throw caught;
+      }
+    }
+  }
+  return undefined;
+}
+
+/** Throws InvalidBinaryError where the header names parts that are not there. */
+export function parseGoTable(bytes: Buffer, address: bigint): GoTable {
+  if (!isHeader(bytes, 0)) throw new InvalidBinaryError("a Go line table with an unknown header");
+  const version = versions[bytes.readUInt32LE(0)];
+  const pointerBytes = bytes[7] as 4 | 8;
+  const words = version === "1.2" ? 1 : version === "1.16" ? 7 : 8;
+  if (bytes.length < 8 + (words + 1) * pointerBytes) throw new InvalidBinaryError("a truncated Go line table");
+  const word = (index: number): number => {
+    const at = 8 + index * pointerBytes;
+    return bytes.readUInt32LE(at) + (pointerBytes === 8 ? bytes.readUInt32LE(at + 4) * 4294967296 : 0);
+  };
+  const part = (index: number): number => {
+    const at = word(index);
+    if (at > bytes.length) throw new InvalidBinaryError("a Go line table with parts past its end");
+    return at;
+  };
+  const functionCount = word(0);
+  const layout = partsOf(version, part, pointerBytes, word);
+  const entryBytes = 2 * (version === "1.18" || version === "1.20" ? 4 : pointerBytes);
+  if (functionCount * entryBytes + entryBytes / 2 > bytes.length - layout.tableAt) {
+    throw new InvalidBinaryError("a Go line table with more functions than it has room for");
+  }
+  const table = { version, bytes, address, quantum: bytes[6], pointerBytes, functionCount, texts: new Map(), ...layout };
+  return version === "1.2" ? { ...table, filesAt: oldFilesAt(table) } : table;
+}
+
+type Parts = Pick<
+  GoTable,
+  "headerTextStart" | "namesAt" | "unitsAt" | "filesAt" | "valuesAt" | "functionsAt" | "tableAt"
+>;
+
+function partsOf(
+  version: GoTableVersion,
+  part: (index: number) => number,
+  pointerBytes: number,
+  word: (index: number) => number,
+): Parts {
+  if (version === "1.2") {
+    const tableAt = 8 + pointerBytes;
+    return { headerTextStart: 0n, namesAt: 0, unitsAt: 0, filesAt: 0, valuesAt: 0, functionsAt: 0, tableAt };
+  }
+  const first = version === "1.16" ? 2 : 3;
+  const functionsAt = part(first + 4);
+  return {
+    headerTextStart: first === 3 ? BigInt(word(2)) : 0n,
+    namesAt: part(first),
+    unitsAt: part(first + 1),
+    filesAt: part(first + 2),
+    valuesAt: part(first + 3),
+    functionsAt,
+    tableAt: functionsAt,
+  };
+}
+
+/** Up to Go 1.15 the place of the file table stands behind the functions. */
+function oldFilesAt({ bytes, tableAt, functionCount, pointerBytes }: GoTable): number {
+  const at = tableAt + (2 * functionCount + 1) * pointerBytes;
+  const filesAt = at + 4 <= bytes.length ? bytes.readUInt32LE(at) : bytes.length;
+  if (filesAt + 4 > bytes.length) throw new InvalidBinaryError("a Go line table without files");
+  return filesAt;
+}
+
+/** The value that a table of pc deltas has at `pc` (offset from the function's start); -1 where it has none. */
+export function valueAt(table: GoTable, offset: number, pc: number): number {
+  const { bytes, valuesAt, quantum } = table;
+  let at = valuesAt + offset;
+  let value = -1;
+  let reached = 0;
+  for (let first = true; at < bytes.length; first = false) {
+    let delta = 0;
+    let shift = 0;
+    let byte = 0x80;
+    while (byte >= 0x80 && at < bytes.length && shift < 35) {
+      byte = bytes[at++];
+      delta |= (byte & 0x7f) << shift;
+      shift += 7;
+    }
+    if (delta === 0 && !first) return -1;
+    value += (delta & 1) !== 0 ? ~(delta >>> 1) : delta >>> 1;
+    let pcDelta = 0;
+    shift = 0;
+    byte = 0x80;
+    while (byte >= 0x80 && at < bytes.length && shift < 35) {
+      byte = bytes[at++];
+      pcDelta |= (byte & 0x7f) << shift;
+      shift += 7;
+    }
+    reached += (pcDelta >>> 0) * quantum;
+    if (pc < reached) return value | 0;
+  }
+  return -1;
+}
+
+/** A text of one of the tables; "" where there is none. */
+export function goText({ bytes, texts }: GoTable, at: number): string {
+  let text = texts.get(at);
+  if (text === undefined) {
+    text = textAt(bytes, at, maxTextBytes);
+    if (texts.size >= maxTexts) texts.clear();
+    texts.set(at, text);
+  }
+  return text;
+}
