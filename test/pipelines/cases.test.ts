@@ -34,6 +34,7 @@ interface Case {
   into?: string;
   input?: string[];
   together?: boolean;
+  wait?: boolean;
   expect: {
     answers?: string | string[];
     out?: Record<string, ExpectedOut>;
@@ -144,7 +145,14 @@ function sumOf(exposition: string, prefix: string): number {
 }
 
 async function run(file: string): Promise<void> {
-  const { config, input = [], into = "test_in", together = false, expect } = parse(readFileSync(file, "utf8")) as Case;
+  const {
+    config,
+    input = [],
+    into = "test_in",
+    together = false,
+    wait = input.length === 0,
+    expect,
+  } = parse(readFileSync(file, "utf8")) as Case;
   const ends = createEnds();
   const backend = await startBackend();
   const target = await startPprofTarget();
@@ -181,7 +189,7 @@ async function run(file: string): Promise<void> {
     try {
       if (together) answers.push(...(await Promise.all(input.map(send))));
       else for (const name of input) answers.push(await send(name));
-      if (input.length === 0) await arrival(ends, expect.out ?? {});
+      if (wait) await arrival(ends, expect.out ?? {});
     } finally {
       await service.shutdown();
     }
