@@ -3,6 +3,7 @@ import type { Receiver, ReceiverFactory, Settings } from "../../src/component/fa
 import { defaultMaxBodyBytes } from "../../src/net/http-config.js";
 import { createHttpServer, type HttpRoute } from "../../src/net/http-server.js";
 import { type PyroscopeReceiverConfig, pyroscopeReceiverSchema } from "./config.js";
+import { createDebuginfoProxy } from "./debuginfo.js";
 import { ingestRoutes } from "./ingest.js";
 import { pushRoute } from "./push.js";
 
@@ -28,7 +29,8 @@ function createPyroscopeReceiver(
   next: Consumer,
 ): PyroscopeReceiver {
   const maxBytes = config.max_request_body_size > 0 ? config.max_request_body_size : defaultMaxBodyBytes;
-  const routes = [pushRoute(next, maxBytes), ...ingestRoutes(next, maxBytes), readyRoute];
+  const debuginfo = createDebuginfoProxy(settings, config.debuginfo);
+  const routes = [pushRoute(next, maxBytes), ...ingestRoutes(next, maxBytes), debuginfo.route, readyRoute];
   const server = createHttpServer({ config, settings, routes, http2: true });
   let port = 0;
 
@@ -40,7 +42,10 @@ function createPyroscopeReceiver(
       port = await server.start();
       settings.log.info("Listening", { port });
     },
-    shutdown: () => server.shutdown(shutdownGraceMs),
+    async shutdown() {
+      await server.shutdown(shutdownGraceMs);
+      await debuginfo.close();
+    },
   };
 }
 

@@ -7,7 +7,7 @@ import { keyValue, stringValue } from "../../src/pdata/any-value.js";
 import type { ValueType } from "../../src/pdata/profiles.js";
 import { connectFailure } from "./answer.js";
 import { type IngestQuery, readIngestQuery } from "./ingest-query.js";
-import { decodingError, RequestBatch } from "./intake.js";
+import { decodingError, RequestBatch, withTenant } from "./intake.js";
 import { attributesOf, type Label } from "./labels.js";
 import { multipartBoundary, parseMultipart } from "./multipart.js";
 import { ingestedName, readDisplayNames } from "./profile-name.js";
@@ -20,7 +20,7 @@ export function ingestRoutes(next: Consumer, maxBytes: number, nowMs: () => numb
   const route = {
     methods: ["POST"],
     async handle(request: IngestRequest, body: Buffer, ctx: Context) {
-      await readInto(new RequestBatch(maxBytes), request, body, nowMs()).handOn(next, ctx);
+      await readInto(new RequestBatch(maxBytes), request, body, nowMs()).handOn(next, withTenant(request, ctx));
       return { status: 200 };
     },
     fail: connectFailure,

@@ -1,8 +1,9 @@
 import { TooLargeError } from "../../src/codec/invalid.js";
 import { addPprof, type PprofOptions, type PprofSummary } from "../../src/codec/pprof-decode.js";
 import type { Consumer } from "../../src/component/consumer.js";
-import type { Context } from "../../src/component/context.js";
+import { type Context, withContext } from "../../src/component/context.js";
 import { badInput, Code, PipelineError, permanent } from "../../src/component/errors.js";
+import type { HttpServerRequest } from "../../src/net/http-server.js";
 import type { KeyValue } from "../../src/pdata/any-value.js";
 import { ProfilesBuilder, type ScopeBuilder } from "../../src/pdata/builder.js";
 import { InvalidProfilesError } from "../../src/pdata/invalid.js";
@@ -52,6 +53,15 @@ function asWhole(error: unknown): never {
   if (!(error instanceof PipelineError) || error.kind !== "partial") throw error;
   const message = `${error.rejectedSamples} samples were not taken, the others were: ${error.message}`;
   throw permanent(message, { code: Code.FAILED_PRECONDITION, reason: error.reason, cause: error });
+}
+
+const tenantHeader = "x-scope-orgid";
+
+/** The tenant is kept beside the data also where the other headers are not. */
+export function withTenant(request: HttpServerRequest, ctx: Context): Context {
+  const tenant = request.headers[tenantHeader];
+  if (typeof tenant !== "string" || ctx.metadata.has(tenantHeader)) return ctx;
+  return withContext(ctx, { metadata: new Map([...ctx.metadata, [tenantHeader, [tenant]]]) });
 }
 
 /** What decoding threw, as an answer: 413 past a limit, 400 for what is broken. `where` is put in front. */

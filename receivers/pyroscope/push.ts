@@ -4,7 +4,7 @@ import { badInput, type PipelineError } from "../../src/component/errors.js";
 import type { HttpRoute, HttpServerRequest, HttpServerResponse } from "../../src/net/http-server.js";
 import { connectFailure, grpcFailure } from "./answer.js";
 import { emptyMessage, grpcTimeoutMs, openEnvelope, trailerFrame } from "./grpc-envelope.js";
-import { decodingError, RequestBatch } from "./intake.js";
+import { decodingError, RequestBatch, withTenant } from "./intake.js";
 import { attributesOf, type Label } from "./labels.js";
 import { decodePush, decodePushJson, type PushedSeries } from "./push-request.js";
 
@@ -46,7 +46,7 @@ export function pushRoute(next: Consumer, maxBytes: number): HttpRoute {
     },
     async handle(request, body, ctx) {
       const format = formatOf(request) as Format;
-      const timed = withTimeout(request, format.protocol, ctx);
+      const timed = withTimeout(request, format.protocol, withTenant(request, ctx));
       const message =
         format.protocol === "connect" ? body : await openEnvelope(body, text(request, "grpc-encoding"), maxBytes);
       await handOn(format.json ? decodePushJson(message) : decodePush(message), maxBytes, next, timed);

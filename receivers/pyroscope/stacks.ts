@@ -1,5 +1,7 @@
 import { isUtf8 } from "node:buffer";
+import { captureAttributes } from "../../src/codec/capture.js";
 import { invalid, looksLike, TooLargeError } from "../../src/codec/invalid.js";
+import { newCaptureId } from "../../src/codec/pprof-decode.js";
 import type { ProfileBuilder, ProfilesBuilder } from "../../src/pdata/builder.js";
 import { Reader, WireError } from "../../src/proto/wire.js";
 import type { IngestQuery } from "./ingest-query.js";
@@ -28,8 +30,11 @@ export function addStacks(
   { timeUnixNano, durationNano }: IngestQuery,
   { sampleType, periodType, period, scale }: StackType,
 ): void {
-  const profile = scope.profile({ sampleType, periodType, period, timeUnixNano, durationNano, attributes });
+  // As a pprof of its own, so that it leaves as what it came.
+  const all = [...attributes, ...captureAttributes(newCaptureId(), [sampleType])];
+  const profile = scope.profile({ sampleType, periodType, period, timeUnixNano, durationNano, attributes: all });
   const stacks = new Stacks(format, scope.builder, profile, BigInt(scale));
+  if (format === "speedscope") throw invalid("speedscope", "not supported");
   if (format === "trie") readTrie(body, stacks);
   else if (format === "tree") readTree(body, stacks);
   else readLines(body, stacks, format === "groups");

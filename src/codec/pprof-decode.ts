@@ -133,6 +133,6 @@ const processPart = randomBytes(8).toString("hex");
 let captures = 0;
 
 /** Unique among all processes: a random part per process and a number. */
-function newCaptureId(): string {
+export function newCaptureId(): string {
   return `${processPart}-${(++captures).toString(36)}`;
 }
