@@ -1,0 +1,67 @@
+import type { ProfileBuilder } from "../pdata/builder.js";
+import { invalid } from "./invalid.js";
+
+interface Row {
+  readonly stack: number;
+  readonly attributes: readonly number[];
+  /** One per sample type. Exact: bigint where a double can't hold it. */
+  readonly values: (number | bigint)[];
+}
+
+const maxAttributeLists = 1 << 21;
+const maxInt64 = (1n << 63n) - 1n;
+
+/** Adds up the values of samples that are equal in stack and attributes, for formats that write each event by itself. */
+export class CountedStacks {
+  private readonly format: string;
+  private readonly rows = new Map<number, Row>();
+  private readonly lists = new Map<string, number>();
+
+  /** `format` is named in error texts. */
+  constructor(format: string) {
+    this.format = format;
+  }
+
+  /** Indices of the stack and of attributes (in one order for one meaning), and a value per sample type. */
+  add(stack: number, attributes: readonly number[], ...values: (number | bigint)[]): void {
+    const key = stack * maxAttributeLists + (attributes.length === 0 ? 0 : this.listId(attributes));
+    const row = this.rows.get(key);
+    if (!row) {
+      this.rows.set(key, { stack, attributes, values });
+      return;
+    }
+    for (let i = 0; i < values.length; i++) row.values[i] = exactSum(row.values[i], values[i]);
+  }
+
+  private listId(attributes: readonly number[]): number {
+    const key = attributes.join(" ");
+    let id = this.lists.get(key);
+    if (id === undefined) {
+      id = this.lists.size + 1;
+      if (id === maxAttributeLists) throw invalid(this.format, "too many different threads");
+      this.lists.set(key, id);
+    }
+    return id;
+  }
+
+  /** Writes a sample per row to each profile, whose order is that of the values. */
+  write(...profiles: readonly ProfileBuilder[]): void {
+    for (const { stack, attributes, values } of this.rows.values()) {
+      for (const [i, profile] of profiles.entries()) {
+        const value = BigInt(values[i]);
+        if (value > maxInt64 || value < -maxInt64 - 1n) {
+          throw invalid(this.format, "the values of a stack add up past 64 bits");
+        }
+        profile.sample(stack, attributes, 0, [value]);
+      }
+    }
+  }
+}
+
+function exactSum(a: number | bigint, b: number | bigint): number | bigint {
+  if (typeof a === "number" && typeof b === "number") {
+    const sum = a + b;
+    if (Number.isSafeInteger(sum)) return sum;
+  }
+  return BigInt(a) + BigInt(b);
+}
