@@ -4,6 +4,7 @@ import {
   logVerbosity,
   Server,
   ServerCredentials,
+  type ServerDuplexStream,
   type ServerUnaryCall,
   type ServiceError,
   type sendUnaryData,
@@ -11,7 +12,7 @@ import {
 } from "@grpc/grpc-js";
 import type { Context, Metadata } from "../component/context.js";
 import { noMetadata } from "../component/context.js";
-import { permanent, toPipelineError } from "../component/errors.js";
+import { Code, permanent, toPipelineError } from "../component/errors.js";
 import type { Settings } from "../component/factory.js";
 import { encodeStatus } from "../proto/status.js";
 import { formatHostPort, parseHostPort, removeStaleSocket } from "./endpoint.js";
@@ -30,6 +31,8 @@ export type UnaryHandler = (body: Buffer, ctx: Context) => Promise<Buffer>;
 export interface GrpcServer {
   /** Before `start`. `path` as in ":path", e.g. "/package.Service/Method". */
   addUnary(path: string, handler: UnaryHandler): void;
+  /** Before `start`. Calls of this method, streams too, are answered UNIMPLEMENTED at once, with this message. */
+  addUnimplemented(path: string, message: string): void;
   /** Resolves with the port (0 for a unix socket). */
   start(): Promise<number>;
   /** Refuses new calls, lets those under way finish, and cuts them off after `graceMs`. Idempotent. */
@@ -65,6 +68,12 @@ export function createGrpcServer(config: GrpcServerConfig, settings: Pick<Settin
   return {
     addUnary(path, handler) {
       server.register(path, wrap(handler, config.include_metadata), identity, box, "unary");
+    },
+    addUnimplemented(path, details) {
+      const refuse = (call: ServerDuplexStream<Box, Buffer>) => {
+        call.emit("error", { code: Code.UNIMPLEMENTED, details });
+      };
+      server.register(path, refuse, identity, box, "bidi");
     },
     async start() {
       const target = await bindTarget(config);
