@@ -46,8 +46,16 @@ async function run(change: object = {}, options: SinkOptions = {}) {
       await clock.advanceAsync(200);
     }
   };
+  /** Lets this many polls begin, each when the one before has ended. */
+  const polls = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      while (clock.pending === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      clock.advance(200);
+    }
+    while (clock.pending === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  };
   const refused = () => metrics.total("flamepipe_file_lines_refused_total");
-  return { sink, clock, receiver, until, refused };
+  return { sink, clock, receiver, until, polls, refused };
 }
 
 const file = (name = "a.jsonl") => join(folder, name);
@@ -70,8 +78,8 @@ describe("otlp_json_file receiver", () => {
   it("leaves out what was there at the start, and what is excluded", async () => {
     writeFileSync(file(), line(0));
     writeFileSync(file("no.jsonl"), line(0));
-    const { sink, until, clock } = await run({ start_at: "end", exclude: [join(folder, "n?.jsonl")] });
-    while (clock.pending === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    const { sink, until, polls } = await run({ start_at: "end", exclude: [join(folder, "n?.jsonl")] });
+    await polls(1);
     appendFileSync(file(), line(1));
     appendFileSync(file("no.jsonl"), line(1));
     writeFileSync(file("new.jsonl"), line(2) + line(3));
@@ -81,10 +89,8 @@ describe("otlp_json_file receiver", () => {
   it("takes a line only when it is whole", async () => {
     const text = line(0);
     writeFileSync(file(), text.slice(0, 1000));
-    const { sink, until, clock, refused } = await run();
-    let polls = 0;
-    await until(() => ++polls > 20);
-    assert.equal(clock.now() > 2000, true);
+    const { sink, until, polls, refused } = await run();
+    await polls(20);
     assert.deepEqual([sink.taken.length, await refused()], [0, 0]);
     appendFileSync(file(), text.slice(1000, -1));
     await until(() => sink.taken.length === 1);
@@ -132,11 +138,10 @@ describe("otlp_json_file receiver", () => {
 
   it("begins anew in a file that was cut back", async () => {
     writeFileSync(file(), line(0) + line(1));
-    const { sink, until } = await run();
+    const { sink, until, polls } = await run();
     await until(() => sink.taken.length === 2);
     truncateSync(file());
-    let polls = 0;
-    await until(() => ++polls > 3);
+    await polls(2);
     writeFileSync(file(), line(2));
     await until(() => sink.taken.length === 3);
   });
@@ -151,9 +156,8 @@ describe("otlp_json_file receiver", () => {
 
   it("follows only so many files", async () => {
     for (const name of ["a", "b", "c"]) writeFileSync(file(`${name}.jsonl`), line(0));
-    const { sink, until } = await run({ max_concurrent_files: 2 });
-    let polls = 0;
-    await until(() => ++polls > 5);
+    const { sink, polls } = await run({ max_concurrent_files: 2 });
+    await polls(5);
     assert.equal(sink.taken.length, 2);
   });
 });
