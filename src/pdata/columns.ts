@@ -96,6 +96,26 @@ function readTimestamps(buf: Buffer, at: readonly number[], total: number): BigU
   return out;
 }
 
+/** stack_table indices of the samples of the Profile message in [start, end), in their order. */
+export function decodeStacks(buf: Buffer, start: number, end: number): Int32Array {
+  const stacks = new Int32Array(countSamples(buf, start, end));
+  let row = 0;
+  const reader = new Reader(buf, start, end);
+  while (reader.next()) {
+    if (reader.field !== 2) {
+      reader.skip();
+      continue;
+    }
+    const sample = reader.message();
+    while (sample.next()) {
+      if (sample.field === 1) stacks[row] = sample.int32();
+      else sample.skip();
+    }
+    row++;
+  }
+  return stacks;
+}
+
 /** Sample messages of the Profile message in [start, end). */
 export function countSamples(buf: Buffer, start: number, end: number): number {
   const reader = new Reader(buf, start, end);

@@ -54,6 +54,7 @@ export class Dictionary {
   private appendedRanges: number[][] = [];
   private appendedStrings: Map<string, number> | undefined;
   private appendedAttributes: Map<string, number> | undefined;
+  private appendedFunctions: Map<string, number> | undefined;
 
   /** The dictionary whose content is [start, end) of `buf`; `counts` are its entries by table (field number). */
   constructor(buf: Buffer, start: number, end: number, counts: Int32Array) {
@@ -111,6 +112,7 @@ export class Dictionary {
       copy.appendedRanges = this.appendedRanges.map((ranges) => ranges && [...ranges]);
       copy.appendedStrings = this.appendedStrings && new Map(this.appendedStrings);
       copy.appendedAttributes = this.appendedAttributes && new Map(this.appendedAttributes);
+      copy.appendedFunctions = this.appendedFunctions && new Map(this.appendedFunctions);
     }
     return copy;
   }
@@ -287,6 +289,28 @@ export class Dictionary {
         }
       });
       this.appendedAttributes.set(identity, index);
+    }
+    return index;
+  }
+
+  /** Index of a function, appended likewise. */
+  appendFunction(entry: DictFunction): number {
+    const { nameIndex, systemNameIndex, filenameIndex, startLine } = entry;
+    const identity = `${nameIndex}/${systemNameIndex}/${filenameIndex}/${startLine}`;
+    this.appendedFunctions ??= new Map();
+    let index = this.appendedFunctions.get(identity);
+    if (index === undefined) {
+      index = this.append(FUNCTION, (writer) => {
+        writer.tag(1, VARINT);
+        writer.varint(nameIndex);
+        writer.tag(2, VARINT);
+        writer.varint(systemNameIndex);
+        writer.tag(3, VARINT);
+        writer.varint(filenameIndex);
+        writer.tag(4, VARINT);
+        writer.varint64(startLine);
+      });
+      this.appendedFunctions.set(identity, index);
     }
     return index;
   }

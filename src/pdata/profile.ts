@@ -1,7 +1,7 @@
 import { FIXED64, LEN, Reader, VARINT, Writer } from "../proto/wire.js";
 import type { KeyValue } from "./any-value.js";
 import type { Batch, ValueType } from "./batch.js";
-import { countSamples, decodeColumns, type SampleColumns } from "./columns.js";
+import { countSamples, decodeColumns, decodeStacks, type SampleColumns } from "./columns.js";
 import { indices } from "./dictionary.js";
 import { copyFieldsExcept } from "./fields.js";
 import { editSamples } from "./sample-edit.js";
@@ -136,6 +136,11 @@ export class Profile {
   /** The samples as typed arrays; decoded anew at each call, not kept. */
   columns(): SampleColumns {
     return decodeColumns(this.buf, this.start, this.end);
+  }
+
+  /** The stack of every sample, where nothing else of them is wanted; decoded anew at each call. */
+  stacks(): Int32Array {
+    return decodeStacks(this.buf, this.start, this.end);
   }
 
   /**

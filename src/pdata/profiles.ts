@@ -1,9 +1,10 @@
 import type { Layout } from "../proto/shapes.js";
 import { writeVarint } from "../proto/wire.js";
 import type { Batch } from "./batch.js";
-import { Dictionary } from "./dictionary.js";
+import { type DictLine, Dictionary } from "./dictionary.js";
 import { InvalidProfilesError } from "./invalid.js";
 import { likelyLayouts } from "./layouts.js";
+import { withLocationLines } from "./location-lines.js";
 import { normalizeRequest } from "./normalize.js";
 import { type Built, buildRequest } from "./rebuild.js";
 import { ResourceProfiles } from "./resource-profiles.js";
@@ -156,6 +157,16 @@ export class Profiles {
     this.edited = true;
     this.batch.needsPrune = true;
     return before - this.sampleCount;
+  }
+
+  /**
+   * Gives locations (by index) these lines in place of those they have; functions are appended to the dictionary before.
+   * The dictionary is another object afterwards.
+   */
+  setLocationLines(lines: ReadonlyMap<number, readonly DictLine[]>): void {
+    if (lines.size === 0) return;
+    this.batch.dictionary = withLocationLines(this.batch.dictionary, lines);
+    this.edited = true;
   }
 
   /** A batch that can be edited on its own; it shares the received bytes. */

@@ -1,0 +1,59 @@
+import { LEN, Reader, VARINT, Writer } from "../proto/wire.js";
+import { type DictLine, Dictionary } from "./dictionary.js";
+import { LOCATION, TABLES } from "./tables.js";
+
+/**
+ * The dictionary with these locations (by index) having these lines, innermost inlined function first. Everything else
+ * keeps its bytes and its index. `dictionary` itself stays as it is.
+ */
+export function withLocationLines(
+  dictionary: Dictionary,
+  lines: ReadonlyMap<number, readonly DictLine[]>,
+): Dictionary {
+  const out = new Writer(dictionary.byteSize + 16 * lines.size + 64);
+  let location = 0;
+  for (const part of dictionary.content()) {
+    const reader = new Reader(part, 0, part.length);
+    let copied = 0;
+    while (reader.next()) {
+      const { fieldStart } = reader;
+      const isLocation = reader.field === LOCATION && reader.wireType === LEN;
+      const replacement = isLocation ? lines.get(location++) : undefined;
+      if (!replacement) {
+        reader.skip();
+        continue;
+      }
+      out.raw(part, copied, fieldStart);
+      writeLocation(out, reader.message(), replacement);
+      copied = reader.pos;
+    }
+    out.raw(part, copied, part.length);
+  }
+  const counts = new Int32Array(8);
+  for (const table of TABLES) counts[table] = dictionary.count(table);
+  return new Dictionary(out.buf, 0, out.pos, counts);
+}
+
+/** The location with other lines than it had; its other fields, unknown ones too, are copied. */
+function writeLocation(out: Writer, location: Reader, lines: readonly DictLine[]): void {
+  out.message(LOCATION, () => {
+    while (location.next()) {
+      const { fieldStart, field } = location;
+      location.skip();
+      if (field !== 3) out.raw(location.buf, fieldStart, location.pos);
+    }
+    for (const line of lines) {
+      out.message(3, () => {
+        writeField(out, 1, BigInt(line.functionIndex));
+        writeField(out, 2, line.line);
+        writeField(out, 3, line.column);
+      });
+    }
+  });
+}
+
+function writeField(out: Writer, field: number, value: bigint): void {
+  if (value === 0n) return;
+  out.tag(field, VARINT);
+  out.varint64(value);
+}
