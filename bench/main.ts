@@ -5,6 +5,7 @@ import { mergeProfiles } from "../src/pdata/merge.js";
 import { Profiles } from "../src/pdata/profiles.js";
 import { splitProfiles } from "../src/pdata/split.js";
 import { protoToJson } from "../src/proto/otlp-json.js";
+import { printCases } from "./measure.js";
 
 /**
  * In-process benches of the core over recorded requests: CPU seconds per GB of input, MB/s on one core, bytes out.
@@ -74,29 +75,7 @@ const cases: Record<string, () => number> = {
   "OTLP/JSON encode": () => requests.reduce((sum, bytes) => sum + protoToJson(bytes).length, 0),
 };
 
-/** Median of seven rounds of about 0.2 s each. */
-function measure(run: () => number): number {
-  run();
-  const rounds: number[] = [];
-  for (let round = 0; round < 7; round++) {
-    const before = process.cpuUsage();
-    let times = 0;
-    const until = performance.now() + 200;
-    do {
-      run();
-      times++;
-    } while (performance.now() < until);
-    const used = process.cpuUsage(before);
-    rounds.push((used.user + used.system) / 1e6 / ((bytesIn * times) / 1e9));
-  }
-  return rounds.sort((a, b) => a - b)[3];
-}
-
 console.log(`${requests.length} requests, ${bytesIn} bytes, Node ${process.version}\n`);
-console.log(`${"case".padEnd(34)}${"CPU s/GB".padStart(10)}${"MB/s".padStart(8)}${"bytes out".padStart(12)}`);
-for (const [name, run] of Object.entries(cases)) {
-  const perGb = measure(run);
-  console.log(
-    `${name.padEnd(34)}${perGb.toFixed(1).padStart(10)}${(1000 / perGb).toFixed(0).padStart(8)}${String(run()).padStart(12)}`,
-  );
-}
+printCases(bytesIn, cases);
+
+await import("./codec.js");

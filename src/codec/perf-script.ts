@@ -20,7 +20,7 @@ const maxEvents = 256;
 
 /** comm, pid, tid, cpu, seconds, fraction, period, event, rest. The parts of the line that it looks at are bounded. */
 const header =
-  /^(.{1,64}?)\s+(?:(-?\d+)\/)?(-?\d+)\s+(?:\[(\d+)\]\s+)?(?:(\d+)\.(\d+):\s+)?(?:(\d+)\s+)?(?=\S*[a-z])(\S+?):(?:\s+(.*))?$/;
+  /^(.{1,64}?)\s+(?:(-?\d+)\/)?(-?\d+)\s+(?:\[(\d+)\]\s+)?(?:(\d+)\.(\d+):\s+)?(?:(\d+)\s+)?(?=\S*[a-zA-Z])(\S+?):(?:\s+(.*))?$/;
 const maxHeader = 512;
 const addressAndMore = /^\s*([0-9a-f]+)(?:\s+(\S.*))?$/;
 const sourceLine = /^\s+\S[^:]*:\d+$/;
