@@ -86,7 +86,7 @@ function addPprof(batch: RequestBatch, query: IngestQuery, fields: ReadonlyMap<s
 function addStackProfile(batch: RequestBatch, query: IngestQuery, format: StackFormat, body: Buffer): void {
   const { app, type } = stackTypeOf(query);
   const series = batch.series(attributesOf(type.name, seriesLabels(query, app)));
-  addStacks(series, format, body, query, type);
+  addStacks(series, format, body, query, type, batch.maxBytes);
 }
 
 /** Values were made delta by the client, and it says who it is. */

@@ -10,14 +10,14 @@ export interface StackType {
   readonly periodType: ValueType;
   readonly period: bigint;
   /** One counted sample stands for so much. */
-  readonly scale: number;
+  readonly scale: bigint;
 }
 
 const none: ValueType = { type: "", unit: "" };
 const cpu: ValueType = { type: "cpu", unit: "nanoseconds" };
 
 function plain(name: string, type: string, unit: string): StackType {
-  return { name, sampleType: { type, unit }, periodType: none, period: 0n, scale: 1 };
+  return { name, sampleType: { type, unit }, periodType: none, period: 0n, scale: 1n };
 }
 
 /** By the last part of the application's name, behind a dot. */
@@ -64,6 +64,6 @@ export function stackTypeOf({ app, sampleRate }: IngestQuery): { app: string; ty
 
 function timedType(name: string, type: string, sampleRate: number): StackType {
   if (sampleRate === 0) return plain(name, "samples", "count");
-  const period = Math.floor(1e9 / sampleRate);
-  return { name, sampleType: { type, unit: "nanoseconds" }, periodType: cpu, period: BigInt(period), scale: period };
+  const period = BigInt(Math.floor(1e9 / sampleRate));
+  return { name, sampleType: { type, unit: "nanoseconds" }, periodType: cpu, period, scale: period };
 }

@@ -1,7 +1,10 @@
 import { isUtf8 } from "node:buffer";
 import { captureAttributes } from "../../src/codec/capture.js";
+import { addCollapsed } from "../../src/codec/collapsed.js";
+import { CountedStacks } from "../../src/codec/counted-stacks.js";
 import { invalid, looksLike, TooLargeError } from "../../src/codec/invalid.js";
 import { newCaptureId } from "../../src/codec/pprof-decode.js";
+import { addSpeedscope } from "../../src/codec/speedscope.js";
 import type { ProfileBuilder, ProfilesBuilder } from "../../src/pdata/builder.js";
 import { Reader, WireError } from "../../src/proto/wire.js";
 import type { IngestQuery } from "./ingest-query.js";
@@ -22,40 +25,52 @@ export function isStackFormat(format: string): format is StackFormat {
 const maxFrames = 8_000_000;
 const maxKeyBytes = 256 * 1024 * 1024;
 
-/** Reads a body of this format into the series as one profile. Throws InvalidProfilesError for what isn't one. */
+/** Reads a body of this format into the series. Throws InvalidProfilesError for what isn't one. */
 export function addStacks(
   { scope, attributes }: SeriesScope,
   format: StackFormat,
   body: Buffer,
   { timeUnixNano, durationNano }: IngestQuery,
   { sampleType, periodType, period, scale }: StackType,
+  maxBytes: number,
 ): void {
+  const times = { timeUnixNano, durationNano, maxBytes };
+  if (format === "speedscope") {
+    // A file without a time unit counts; then the name can't make it a time.
+    const counts = unitOfNone.test(body.latin1Slice(0, body.length));
+    addSpeedscope(scope, body, { ...times, attributes, sampleType: counts ? undefined : sampleType });
+    return;
+  }
   // As a pprof of its own, so that it leaves as what it came.
   const all = [...attributes, ...captureAttributes(newCaptureId(), [sampleType])];
-  const profile = scope.profile({ sampleType, periodType, period, timeUnixNano, durationNano, attributes: all });
-  const stacks = new Stacks(format, scope.builder, profile, BigInt(scale));
-  if (format === "speedscope") throw invalid("speedscope", "not supported");
+  const fields = { ...times, sampleType, periodType, period, attributes: all };
+  if (format === "groups") {
+    addCollapsed(scope, body, { ...fields, scale });
+    return;
+  }
+  const stacks = new Stacks(format, scope.builder, scale);
   if (format === "trie") readTrie(body, stacks);
   else if (format === "tree") readTree(body, stacks);
-  else readLines(body, stacks, format === "groups");
-  stacks.finish();
+  else readLines(body, stacks);
+  stacks.write(scope.profile(fields));
 }
+
+const unitOfNone = /"unit"\s*:\s*"none"/;
 
 /** Adds up what stands at equal stacks. */
 class Stacks {
   readonly format: string;
   private readonly builder: ProfilesBuilder;
-  private readonly profile: ProfileBuilder;
   private readonly scale: bigint;
   private readonly locations = new Map<string, number>();
-  private readonly values = new Map<number, bigint>();
+  private readonly counts: CountedStacks;
   private frames = 0;
 
-  constructor(format: string, builder: ProfilesBuilder, profile: ProfileBuilder, scale: bigint) {
+  constructor(format: string, builder: ProfilesBuilder, scale: bigint) {
     this.format = format;
     this.builder = builder;
-    this.profile = profile;
     this.scale = scale;
+    this.counts = new CountedStacks(format);
   }
 
   /** `names`: outermost first. */
@@ -64,8 +79,7 @@ class Stacks {
     if (this.frames > maxFrames) throw new TooLargeError(`${this.format}: more than ${maxFrames} frames`);
     const locations = new Array<number>(names.length);
     for (let i = 0; i < names.length; i++) locations[names.length - 1 - i] = this.location(names[i]);
-    const stack = this.builder.stack(locations);
-    this.values.set(stack, (this.values.get(stack) ?? 0n) + value);
+    this.counts.add(this.builder.stack(locations), [], value * this.scale);
   }
 
   private location(name: string): number {
@@ -77,35 +91,21 @@ class Stacks {
     return location;
   }
 
-  finish(): void {
-    for (const [stack, value] of this.values) {
-      const scaled = value * this.scale;
-      if (scaled > maxValue) throw invalid(this.format, "the sum of a stack's values is past 64 bits");
-      this.profile.sample(stack, [], 0, [scaled]);
-    }
+  write(profile: ProfileBuilder): void {
+    this.counts.write(profile);
+  }
+}
+
+/** A stack a line, frames divided by semicolons; each line counts for one. */
+function readLines(body: Buffer, stacks: Stacks): void {
+  if (!isUtf8(body)) throw invalid(stacks.format, `not UTF-8 text${looksLike(body)}`);
+  for (const line of body.toString().split("\n")) {
+    const text = line.trimEnd();
+    if (text !== "") stacks.add(text.split(";"), 1n);
   }
 }
 
 const maxValue = 0x7fff_ffff_ffff_ffffn;
-
-/** A stack a line, frames divided by semicolons; with `counted` the line's last word is its value. */
-function readLines(body: Buffer, stacks: Stacks, counted: boolean): void {
-  if (!isUtf8(body)) throw invalid(stacks.format, `not UTF-8 text${looksLike(body)}`);
-  for (const [i, line] of body.toString().split("\n").entries()) {
-    const text = line.endsWith("\r") ? line.slice(0, -1) : line;
-    if (text.trim() === "") continue;
-    if (!counted) {
-      stacks.add(text.split(";"), 1n);
-      continue;
-    }
-    const space = text.lastIndexOf(" ");
-    const value = text.slice(space + 1);
-    if (space < 0 || !/^\d{1,18}$/.test(value)) {
-      throw invalid(stacks.format, `line ${i + 1} does not end in a space and a whole number${looksLike(body)}`);
-    }
-    stacks.add(text.slice(0, space).split(";"), BigInt(value));
-  }
-}
 
 /** A node: length of its name, name, value, number of children, all varints; its children follow. */
 interface Node {

@@ -68,7 +68,6 @@ const differences: Readonly<Record<string, Difference>> = {
   ingest_groups_no_space_ok: refused("a line without a count, which Pyroscope skips"),
   ingest_groups_negative: refused("a negative count, which Pyroscope skips"),
   // Formats that are refused with a reason for now.
-  ingest_speedscope_ok: refused("speedscope"),
   "sdk_pyroscope-java_0001": refused("jfr"),
   "sdk_pyroscope-java_0002": refused("jfr"),
   "sdk_pyroscope-java_0003": refused("jfr"),

@@ -143,7 +143,13 @@ test("what is wrong is refused with 4xx and a reason, and nothing of it goes fur
     [413, "invalid_argument", /larger/, pushHeaders, Buffer.alloc(50_001)],
     [413, "invalid_argument", /larger/, { ...pushHeaders, "content-encoding": "gzip" }, bomb],
     [413, "invalid_argument", /larger/, pushHeaders, pushRequest({ ...good, profiles: [bomb] })],
-    [413, "invalid_argument", /50000/, pushHeaders, pushRequest({ ...good, profiles: Array(8).fill(cpuPprof) })],
+    [
+      413,
+      "invalid_argument",
+      /larger than \d+ bytes/,
+      pushHeaders,
+      pushRequest({ ...good, profiles: Array(8).fill(cpuPprof) }),
+    ],
   ];
   for (const [status, code, message, headers, body] of cases) {
     const error = errorOf(await post(port, pushPath, headers, body));
