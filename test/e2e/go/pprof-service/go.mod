@@ -1,0 +1,3 @@
+module flamepipe.test/pprof-service
+
+go 1.21

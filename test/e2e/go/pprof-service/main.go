@@ -1,0 +1,62 @@
+// A service with net/http/pprof: it burns CPU, allocates and contends, and prints the port on which it listens.
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net"
+	"net/http"
+	_ "net/http/pprof"
+	"runtime"
+	"sync"
+	"time"
+)
+
+var (
+	mutex sync.Mutex
+	sink  [][]byte
+)
+
+func burnCPU() {
+	sum := []byte("flamepipe")
+	for {
+		for begun := time.Now(); time.Since(begun) < 20*time.Millisecond; {
+			digest := sha256.Sum256(sum)
+			sum = digest[:]
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func allocate() {
+	for {
+		block := make([]byte, 64<<10)
+		sink = append(sink[:len(sink)%16], block)
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func contend() {
+	for {
+		mutex.Lock()
+		time.Sleep(2 * time.Millisecond)
+		mutex.Unlock()
+	}
+}
+
+func main() {
+	runtime.SetMutexProfileFraction(1)
+	runtime.SetBlockProfileRate(1)
+	runtime.MemProfileRate = 4096
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	go burnCPU()
+	go allocate()
+	for i := 0; i < 4; i++ {
+		go contend()
+	}
+	fmt.Printf("port %d\n", listener.Addr().(*net.TCPAddr).Port)
+	panic(http.Serve(listener, nil))
+}
