@@ -1,0 +1,358 @@
+import { CppCursor, plain, type TypeText, textOf } from "./cpp-cursor.js";
+import { literalSuffixes, operators, specialNames, standardNames, wholeStandardNames } from "./cpp-words.js";
+
+interface Name {
+  readonly text: string;
+  /** Qualifiers of a member function, to be written behind its parameters. */
+  readonly suffix: string;
+  /** The name ends with template arguments, so that its type begins with the result. */
+  readonly isTemplate: boolean;
+  /** Constructors, destructors and conversions have no result type. */
+  readonly isSpecial: boolean;
+}
+
+const none = { suffix: "", isTemplate: false, isSpecial: false };
+
+/** Names, template arguments and expressions of the grammar. */
+export abstract class CppNames extends CppCursor {
+  readonly substitutions: TypeText[] = [];
+  templateArgs: readonly TypeText[] = [];
+  packIndex = -1;
+  packLength = -1;
+  private inLambda = 0;
+  private lastWasConversion = false;
+
+  abstract type(): TypeText;
+
+  encoding(): string {
+    return this.within(() => {
+      const special = this.specialName();
+      if (special !== undefined) return special;
+      const name = this.name();
+      if (this.pos >= this.text.length || this.next === "E" || this.next === "." || this.next === "@") return name.text;
+      const result = name.isTemplate && !name.isSpecial ? this.type() : undefined;
+      const parameters = this.parameters("E.@");
+      const suffix = `(${parameters})${name.suffix}`;
+      if (!result) return this.bounded(name.text + suffix);
+      const gap = result.kind === "fn" || /[(*&]$/.test(result.left) && result.right !== "" ? "" : " ";
+      return this.bounded(`${result.left}${gap}${name.text}${suffix}${result.right}`);
+    });
+  }
+
+  private specialName(): string | undefined {
+    const { nextTwo } = this;
+    const words = specialNames[nextTwo];
+    if (words !== undefined) {
+      this.pos += 2;
+      return words + (/^T[VTIS]/.test(nextTwo) ? textOf(this.type()) : this.name().text);
+    }
+    if (this.take("GR")) {
+      const name = this.name().text;
+      return `reference temporary #${this.sequence(36)} for ${name}`;
+    }
+    if (nextTwo === "Th" || nextTwo === "Tv") {
+      this.pos++;
+      const kind = this.callOffset();
+      return `${kind} thunk to ${this.encoding()}`;
+    }
+    if (this.take("GTt") || this.take("GTn")) return `transaction clone for ${this.encoding()}`;
+    if (!this.take("Tc")) return undefined;
+    this.callOffset();
+    this.callOffset();
+    return `covariant return thunk to ${this.encoding()}`;
+  }
+
+  private callOffset(): string {
+    const isVirtual = this.take("v");
+    if (!isVirtual) this.need("h");
+    for (let i = 0; i < (isVirtual ? 2 : 1); i++) {
+      this.take("n");
+      this.number();
+      this.need("_");
+    }
+    return isVirtual ? "virtual" : "non-virtual";
+  }
+
+  /** Parameter types up to one of the characters of `ends` or the end of the name. */
+  parameters(ends: string): string {
+    const out: string[] = [];
+    while (this.pos < this.text.length && !ends.includes(this.next)) {
+      if (ends === "E" && (this.nextTwo === "RE" || this.nextTwo === "OE")) break;
+      const text = textOf(this.type());
+      if (text !== "") out.push(text);
+    }
+    return out.length === 1 && out[0] === "void" ? "" : this.bounded(out.join(", "));
+  }
+
+  name(): Name {
+    return this.within(() => {
+      if (this.next === "N") return this.nestedName();
+      if (this.next === "Z") return this.localName();
+      if (this.next === "S" && this.nextTwo !== "St") {
+        const text = textOf(this.substitution());
+        if (!this.text.startsWith("I", this.pos)) return this.fail();
+        return { ...none, text: text + this.templateArguments(), isTemplate: true };
+      }
+      const scope = this.take("St") ? "std::" : "";
+      const text = scope + this.unqualified("");
+      const isSpecial = this.lastWasConversion;
+      if (this.next !== "I") return { ...none, text, isSpecial };
+      this.substitutions.push(plain(text));
+      return { ...none, text: text + this.templateArguments(), isTemplate: true, isSpecial };
+    });
+  }
+
+  qualifiers(): string {
+    let out = "";
+    const restrict = this.take("r");
+    const volatile = this.take("V");
+    if (this.take("K")) out += " const";
+    if (volatile) out += " volatile";
+    if (restrict) out += " restrict";
+    return out;
+  }
+
+  private nestedName(): Name {
+    this.need("N");
+    const qualifiers = this.qualifiers();
+    const suffix = qualifiers + (this.take("R") ? " &" : this.take("O") ? " &&" : "");
+    let text = "";
+    let last = "";
+    let isTemplate = false;
+    let isSpecial = false;
+    while (!this.take("E")) {
+      let remember = true;
+      const { next, nextTwo } = this;
+      if (next === "I") {
+        if (text === "") this.fail();
+        text += this.templateArguments();
+        isTemplate = true;
+      } else {
+        isTemplate = false;
+        isSpecial = false;
+        if (next === "S") {
+          const standard = standardNames[nextTwo[1]];
+          text = textOf(this.substitution());
+          last = lastPart(text);
+          if (standard && (this.next === "C" || this.next === "D")) {
+            text = wholeStandardNames[nextTwo[1]] ?? text;
+            last = lastPart(text);
+          }
+          remember = false;
+        } else if (next === "T") {
+          text = textOf(this.templateParam());
+          last = lastPart(text);
+        } else if (next === "D" && (nextTwo === "Dt" || nextTwo === "DT")) {
+          text = textOf(this.type());
+          remember = false;
+        } else {
+          isSpecial = next === "C" || /^D[0-5]/.test(nextTwo);
+          const part = this.unqualified(last);
+          isSpecial ||= this.lastWasConversion;
+          last = isSpecial ? last : part.replace(/\[abi:.*$/, "");
+          text = text === "" ? part : `${text}::${part}`;
+        }
+      }
+      this.bounded(text);
+      if (remember && this.next !== "E") this.substitutions.push(plain(text));
+      if (this.take("M") && this.next === "") this.fail();
+    }
+    return text === "" ? this.fail() : { text, suffix, isTemplate, isSpecial };
+  }
+
+  private localName(): Name {
+    this.need("Z");
+    const outer = this.encoding();
+    this.need("E");
+    if (this.take("s")) {
+      this.discriminator();
+      return { ...none, text: `${outer}::string literal` };
+    }
+    let prefix = "";
+    if (this.take("d")) prefix = `{default arg#${this.sequence(10) + 1}}::`;
+    const inner = this.name();
+    this.discriminator();
+    return { ...inner, text: `${outer}::${prefix}${inner.text}` };
+  }
+
+  private discriminator(): void {
+    if (this.take("__")) {
+      this.number();
+      this.need("_");
+    } else if (this.next === "_" && /\d/.test(this.text[this.pos + 1] ?? "")) this.pos += 2;
+  }
+
+  sourceName(): string {
+    const length = this.number();
+    const name = this.text.slice(this.pos, this.pos + length);
+    if (length === 0 || name.length < length) this.fail();
+    this.pos += length;
+    return /^_GLOBAL_[._$]N/.test(name) ? "(anonymous namespace)" : name;
+  }
+
+  /** `scope` is the last part of what the name stands in: constructors repeat it. */
+  private unqualified(scope: string): string {
+    this.take("L");
+    this.lastWasConversion = false;
+    const { next, nextTwo } = this;
+    let text: string;
+    if (next >= "0" && next <= "9") text = this.sourceName();
+    else if (next === "C" || /^D[0-5]/.test(nextTwo)) {
+      if (scope === "") this.fail();
+      this.pos += 2;
+      if (nextTwo === "CI") {
+        this.pos++;
+        this.type();
+      }
+      text = next === "C" ? scope : `~${scope}`;
+    } else if (this.take("DC")) {
+      const parts: string[] = [];
+      while (!this.take("E")) parts.push(this.sourceName());
+      text = `[${parts.join(", ")}]`;
+    } else if (this.take("Ut")) text = `{unnamed type#${this.sequence(10) + 1}}`;
+    else if (this.take("Ul")) text = this.lambda();
+    else text = this.operatorName();
+    return text + this.abiTags();
+  }
+
+  abiTags(): string {
+    let tags = "";
+    while (this.take("B")) tags += `[abi:${this.sourceName()}]`;
+    return tags;
+  }
+
+  private lambda(): string {
+    this.inLambda++;
+    const parameters = this.parameters("E");
+    this.inLambda--;
+    this.need("E");
+    return `{lambda(${parameters})#${this.sequence(10) + 1}}`;
+  }
+
+  private operatorName(): string {
+    if (this.take("cv")) {
+      const type = textOf(this.type());
+      this.lastWasConversion = true;
+      return `operator ${type}`;
+    }
+    if (this.take("li")) return `operator"" ${this.sourceName()}`;
+    const operator = operators[this.nextTwo];
+    if (!operator) return this.fail();
+    this.pos += 2;
+    return `operator${/^[a-z]/.test(operator[0]) ? " " : ""}${operator[0]}`;
+  }
+
+  substitution(): TypeText {
+    this.need("S");
+    const standard = standardNames[this.next];
+    if (standard !== undefined) {
+      this.pos++;
+      return plain(standard);
+    }
+    return this.substitutions[this.sequence(36)] ?? this.fail();
+  }
+
+  templateParam(): TypeText {
+    this.need("T");
+    const index = this.sequence(10);
+    if (this.inLambda > 0) return plain(`auto:${index + 1}`);
+    const arg = this.templateArgs[index];
+    if (!arg) return this.fail();
+    if (!arg.pack || this.packIndex < 0) return arg;
+    this.packLength = arg.pack.length;
+    return arg.pack[this.packIndex] ?? plain("");
+  }
+
+  templateArguments(): string {
+    return this.within(() => {
+      this.need("I");
+      const inLambda = this.inLambda;
+      this.inLambda = 0;
+      const args: TypeText[] = [];
+      while (!this.take("E")) args.push(this.templateArgument());
+      this.inLambda = inLambda;
+      this.templateArgs = args;
+      const text = args.map(textOf).filter(Boolean).join(", ");
+      return this.bounded(text.endsWith(">") ? `<${text} >` : `<${text}>`);
+    });
+  }
+
+  private templateArgument(): TypeText {
+    if (this.next === "L") return plain(this.literal());
+    if (this.take("X")) {
+      const expression = this.expression();
+      this.need("E");
+      return plain(expression);
+    }
+    if (!this.take("J")) return this.type();
+    const pack: TypeText[] = [];
+    while (!this.take("E")) pack.push(this.templateArgument());
+    return { ...plain(""), pack };
+  }
+
+  private literal(): string {
+    this.need("L");
+    if (this.take("_Z") || this.take("Z")) {
+      const name = this.encoding();
+      this.need("E");
+      return name;
+    }
+    const code = this.next;
+    const type = textOf(this.type());
+    const end = this.text.indexOf("E", this.pos);
+    if (end < 0) this.fail();
+    const digits = this.text.slice(this.pos, end);
+    this.pos = end + 1;
+    const value = digits.startsWith("n") ? `-${digits.slice(1)}` : digits;
+    if (type === "bool" && (digits === "0" || digits === "1")) return digits === "1" ? "true" : "false";
+    const suffix = literalSuffixes[code];
+    return suffix === undefined ? `(${type})${value}` : value + suffix;
+  }
+
+  expression(): string {
+    return this.within(() => {
+      const { next, nextTwo } = this;
+      if (next === "L") return this.literal();
+      if (next === "T") return textOf(this.templateParam());
+      if (this.take("sr")) {
+        const scope = textOf(this.type());
+        const name = this.unqualified("");
+        return `${scope}::${name}${this.next === "I" ? this.templateArguments() : ""}`;
+      }
+      if (this.take("fp")) {
+        this.qualifiers();
+        return `{parm#${this.sequence(10) + 1}}`;
+      }
+      if (this.take("st")) return `sizeof (${textOf(this.type())})`;
+      if (this.take("sz")) return `sizeof (${this.expression()})`;
+      if (this.take("sZ")) return `sizeof...(${textOf(this.type())})`;
+      if (this.take("cl")) {
+        const callee = this.expression();
+        const args: string[] = [];
+        while (!this.take("E")) args.push(this.expression());
+        return `(${callee})(${args.join(", ")})`;
+      }
+      const operator = operators[nextTwo];
+      if (!operator || operator[1] > 2) return /\d/.test(next) ? this.name().text : this.fail();
+      this.pos += 2;
+      if (operator[1] === 1) return `${operator[0]}(${this.expression()})`;
+      const left = this.expression();
+      return `(${left})${operator[0]}(${this.expression()})`;
+    });
+  }
+}
+
+/** The class's own name at the end of a qualified one, without its template arguments. */
+function lastPart(text: string): string {
+  let depth = 0;
+  let end = text.length;
+  for (let i = text.length - 1; i >= 0; i--) {
+    const char = text[i];
+    if (char === ">" && text[i - 1] !== "-") {
+      if (depth++ === 0 && i === end - 1) end = i;
+    } else if (char === "<") {
+      if (--depth === 0 && end >= i) end = i;
+    } else if (char === ":" && depth === 0) return text.slice(i + 1, end).replace(/\[abi:.*$/, "");
+  }
+  return text.slice(0, end).replace(/\[abi:.*$/, "");
+}
