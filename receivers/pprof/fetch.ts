@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { gunzip, isGzip } from "../../src/codec/gunzip.js";
+import { TooLargeError } from "../../src/codec/invalid.js";
 import { badInput, type PipelineError, permanent, toPipelineError } from "../../src/component/errors.js";
 import type { Settings } from "../../src/component/factory.js";
 import { createHttpClient, type HttpClient, type HttpResponse, httpClientFields } from "../../src/net/http-client.js";
@@ -62,6 +63,7 @@ function refuse(reason: string, message: string): PipelineError {
 
 /** What a scrape failed with; its `reason` is one of a small set. */
 export function scrapeError(caught: unknown): PipelineError {
+  if (caught instanceof TooLargeError) return badInput(caught.message, { reason: "too_large", cause: caught });
   if (caught instanceof InvalidProfilesError) return badInput(caught.message, { reason: "not_pprof", cause: caught });
   return toPipelineError(caught);
 }

@@ -20,6 +20,8 @@ export function createHttpDiscovery(
   changed: () => void,
 ): Discovery {
   const client = createScrapeClient(config, settings);
+  const { origin, pathname } = new URL(config.url);
+  const url = origin + pathname;
   const gone = new AbortController();
   let groups: readonly TargetGroup[] = [];
   let last = "";
@@ -46,11 +48,11 @@ export function createHttpDiscovery(
   async function refresh(): Promise<void> {
     try {
       await ask();
-      if (failing) log.info("Targets are listed again", { url: config.url });
+      if (failing) log.info("Targets are listed again", { url });
       failing = false;
     } catch (error) {
       if (gone.signal.aborted) return;
-      if (!failing) log.warn("Targets can't be listed", { url: config.url, error: (error as Error).message });
+      if (!failing) log.warn("Targets can't be listed", { url, error: (error as Error).message });
       failing = true;
     }
   }

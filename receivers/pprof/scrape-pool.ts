@@ -12,6 +12,9 @@ import { decodeScrape, type Scope } from "./scrape.js";
 import { createLoop, type Loop, offsetOf } from "./scrape-loop.js";
 import { resolveTargets, type ScrapeTarget, type TargetGroup } from "./target.js";
 
+/** What the pipeline is given at shutdown gets this long to be taken. */
+const shutdownGraceMs = 5000;
+
 /** What the pools of a receiver share. */
 export interface PoolParts {
   readonly settings: Settings;
@@ -35,15 +38,15 @@ export function createScrapePool(config: ScrapeConfig, parts: PoolParts): Scrape
   const client = createScrapeClient(config, settings);
   const loops = new Map<string, Loop>();
   const ending = new Set<Promise<void>>();
-  const gone = new AbortController();
+  /** Aborted when what is under way at shutdown has had its time. */
+  const cutOff = new AbortController();
+  let stopped = false;
   const log = settings.log.with({ job: config.job_name });
   let ignoring = false;
   let badBefore = "";
 
   function start(target: ScrapeTarget): Loop {
-    const abort = new AbortController();
-    const signal = AbortSignal.any([gone.signal, abort.signal]);
-    const scraper = createScraper(target, config, client, signal, parts);
+    const scraper = createScraper(target, config, client, cutOff.signal, parts);
     const offset = offsetOf(target.key, config.scrape_interval);
     const loop = createLoop(clock, config.scrape_interval, offset, scraper.scrape);
     loop.start();
@@ -51,7 +54,7 @@ export function createScrapePool(config: ScrapeConfig, parts: PoolParts): Scrape
       start: loop.start,
       async stop() {
         const done = loop.stop();
-        abort.abort();
+        scraper.cancel();
         await done;
         scraper.close();
       },
@@ -63,7 +66,7 @@ export function createScrapePool(config: ScrapeConfig, parts: PoolParts): Scrape
       return loops.size;
     },
     sync(groups) {
-      if (gone.signal.aborted) return;
+      if (stopped) return;
       const { targets, bad, ignored } = resolveTargets(groups, config, rules);
       for (const [key, loop] of loops) {
         if (targets.has(key)) continue;
@@ -83,8 +86,10 @@ export function createScrapePool(config: ScrapeConfig, parts: PoolParts): Scrape
       badBefore = badNow;
     },
     async shutdown() {
-      gone.abort();
+      stopped = true;
+      const timer = clock.setTimer(() => cutOff.abort(), shutdownGraceMs);
       await Promise.all([...[...loops.values()].map((loop) => loop.stop()), ...ending]);
+      clock.clearTimer(timer);
       loops.clear();
       await client.close();
     },
@@ -96,19 +101,23 @@ function createScraper(
   target: ScrapeTarget,
   config: ScrapeConfig,
   client: ScrapeClient,
-  signal: AbortSignal,
+  cutOff: AbortSignal,
   { settings, next, budget, metrics }: PoolParts,
 ) {
   const baseline = new Baseline(budget);
   const { version } = settings.build;
   const scope: Scope = { name: `${settings.build.name}/receivers/pprof`, version };
-  const log = settings.log.with({ job: config.job_name, target: target.url, profile: target.name });
+  const { host, origin, pathname } = new URL(target.url);
+  const log = settings.log.with({ job: config.job_name, target: origin + pathname, profile: target.name });
   const maxBytes = config.max_body_size;
   const ctx = withContext(background, {
-    client: { address: new URL(target.url).host, auth: {}, transport: "http" },
-    signal,
+    client: { address: host, auth: {}, transport: "http" },
+    signal: cutOff,
   });
   let failing = "";
+  // One per scrape: signals that live long gather what listens to them.
+  let fetching = new AbortController();
+  let cancelled = false;
 
   function failed(error: PipelineError): void {
     metrics.errored(error.reason);
@@ -123,6 +132,8 @@ function createScraper(
   }
 
   async function fetchAndDecode() {
+    fetching = new AbortController();
+    const { signal } = fetching;
     const answer = await client.get(target.url, { timeoutMs: target.timeoutMs, maxBytes, signal });
     return decodeScrape(pprofOf(answer, maxBytes), target, baseline, maxBytes, scope);
   }
@@ -133,7 +144,7 @@ function createScraper(
       try {
         scraped = await fetchAndDecode();
       } catch (caught) {
-        if (!signal.aborted) failed(scrapeError(caught));
+        if (!cancelled) failed(scrapeError(caught));
         return;
       }
       worked();
@@ -145,6 +156,11 @@ function createScraper(
       metrics.scraped(profiles.sampleCount);
       // Refused: counted behind us. Differences then go on from the scrape before, so that nothing is lost of them.
       await next.consume(profiles, ctx).then(commit, () => {});
+    },
+    /** Gives up the request that is under way; what has come goes on. */
+    cancel() {
+      cancelled = true;
+      fetching.abort();
     },
     close: () => baseline.set(undefined),
   };

@@ -238,6 +238,63 @@ describe("pprof receiver, scraping", () => {
     assert.deepEqual(lines, []);
   });
 
+  it("gives up requests at shutdown, and waits for what the pipeline has", async () => {
+    const script = {
+      "/debug/pprof/goroutine": [recordedAnswer("goroutine")],
+      "/debug/pprof/profile": [{ hang: true }],
+    };
+    let release = () => {};
+    const { receiver, pass, sink, target, lines } = await run(
+      script,
+      only("goroutine", "process_cpu"),
+      {},
+      {
+        before: () =>
+          new Promise((resolve) => {
+            release = resolve;
+          }),
+      },
+    );
+    let waiting = true;
+    await pass(round, () => target.requests.length === 2);
+    await pass(0);
+    const stopped = receiver.shutdown().then(() => {
+      waiting = false;
+    });
+    await pass(0);
+    assert.deepEqual([waiting, sink.taken.length], [true, 0]);
+    release();
+    await stopped;
+    assert.deepEqual([sink.taken.length, lines], [1, []]);
+  });
+
+  it("cuts the pipeline off when it takes too long at shutdown", async () => {
+    const { receiver, pass, clock } = await run(
+      { "/debug/pprof/goroutine": [recordedAnswer("goroutine")] },
+      only("goroutine"),
+      {},
+      {
+        before: (_profiles, ctx) =>
+          new Promise((_, reject) => {
+            ctx.signal?.addEventListener("abort", () => reject(retryable("cut off")));
+          }),
+      },
+    );
+    await pass(round);
+    await pass(0, () => clock.pending === 0);
+    const stopped = receiver.shutdown();
+    await pass(4999);
+    assert.equal(clock.pending, 1);
+    await clock.advanceAsync(1);
+    await stopped;
+  });
+
+  it("writes no query parameters to the log", async () => {
+    const { pass, lines } = await run({}, { ...only("goroutine"), params: { token: ["s3cret"] } });
+    await pass(round, () => lines.length === 1);
+    assert.equal(JSON.stringify(lines).includes("s3cret"), false);
+  });
+
   it("takes no profile whose earlier values would not fit", async () => {
     const { pass, sink, lines, metrics } = await run(all, { ...only("memory") }, { max_delta_bytes: 500 });
     await pass(round, () => lines.length === 1);
