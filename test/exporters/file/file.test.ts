@@ -11,6 +11,7 @@ import { decodePprof } from "../../../src/codec/pprof-decode.js";
 import { background } from "../../../src/component/context.js";
 import { PipelineError } from "../../../src/component/errors.js";
 import type { Exporter } from "../../../src/component/factory.js";
+import { decode, hasZstd } from "../../../src/net/compression.js";
 import { keyValue, stringValue } from "../../../src/pdata/any-value.js";
 import { Profiles } from "../../../src/pdata/profiles.js";
 import { jsonToProto } from "../../../src/proto/otlp-json.js";
@@ -80,6 +81,18 @@ describe("file exporter", () => {
     assert.deepEqual(
       framed(path),
       allRecorded().map((batch) => Buffer.concat(batch.encode())),
+    );
+  });
+
+  it("compresses each batch for itself", { skip: hasZstd ? false : "this Node has no zstd" }, async () => {
+    const path = fresh();
+    await writeAll({ path, compression: "zstd" }, allRecorded().slice(0, 2));
+    const lines = await Promise.all(framed(path).map((record) => decode("zstd", record, 1e8)));
+    assert.deepEqual(
+      lines.map((line) => Profiles.parse(jsonToProto(line)).sampleCount),
+      allRecorded()
+        .slice(0, 2)
+        .map((batch) => batch.sampleCount),
     );
   });
 
