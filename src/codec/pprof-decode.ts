@@ -8,6 +8,7 @@ import { gunzip, isGzip } from "./gunzip.js";
 import { invalid, looksLike, TooLargeError } from "./invalid.js";
 import { PprofEntries } from "./pprof-entries.js";
 import { indexPprof, type PprofIndex, readValueType, type ValueTypeIndices } from "./pprof-index.js";
+import { PprofLocations } from "./pprof-locations.js";
 import { PprofSamples } from "./pprof-samples.js";
 import { PprofTexts } from "./pprof-texts.js";
 
@@ -74,6 +75,7 @@ function add(scope: ScopeBuilder, plain: Buffer, bytes: Buffer, options: PprofOp
   const index = indexPprof(plain);
   const texts = new PprofTexts(plain, index.strings, scope.builder);
   const entries = new PprofEntries(index, texts, scope.builder);
+  const locations = new PprofLocations(index, entries, scope.builder);
   const { samples } = index;
   const sampleTypes = readSampleTypes(index, texts);
   const periodType = textsOf(index.periodType, texts);
@@ -90,7 +92,7 @@ function add(scope: ScopeBuilder, plain: Buffer, bytes: Buffer, options: PprofOp
     return scope.profile(fields, 10 * samples.length);
   });
   const maxOutput = Math.max(outputFloor, outputRatio * plain.length);
-  new PprofSamples(index, entries, texts, scope.builder, profiles, maxOutput).write();
+  new PprofSamples(index, locations, texts, scope.builder, profiles, maxOutput).write();
   const sampleCount = samples.length;
   return { sampleTypes, periodType, period, timeUnixNano, durationNano, sampleCount, byteSize: plain.length };
 }

@@ -1,6 +1,7 @@
 import { type AnyValue, stringValue } from "../pdata/any-value.js";
 import type { ProfilesBuilder } from "../pdata/builder.js";
-import { FUNCTION, LOCATION, MAPPING } from "../pdata/tables.js";
+import { FUNCTION, MAPPING } from "../pdata/tables.js";
+import { WireError } from "../proto/wire.js";
 import { buildIdAttribute } from "./build-id.js";
 import { invalid } from "./invalid.js";
 import { idText, PprofIds } from "./pprof-ids.js";
@@ -8,13 +9,11 @@ import type { PprofIndex } from "./pprof-index.js";
 import type { PprofTexts } from "./pprof-texts.js";
 import { PprofWriter } from "./pprof-writer.js";
 import { ScratchInts } from "./scratch.js";
-import { last, readLength, readLongTag, readVarint, skipUnknown } from "./varint.js";
+import { cursor, last, readLongTag, readVarint, skipUnknown, smallVarint } from "./varint.js";
 
 /*
  * Mapping  { id 1, memory_start 2, memory_limit 3, file_offset 4, filename 5, build_id 6, has_functions 7,
  *            has_filenames 8, has_line_numbers 9, has_inline_frames 10 }
- * Location { id 1, mapping_id 2, address 3, line 4, is_folded 5 }
- * Line     { function_id 1, line 2, column 3 }
  * Function { id 1, name 2, system_name 3, filename 4, start_line 5 }
  */
 
@@ -23,13 +22,10 @@ const unmapped = -1;
 /** Decoding is synchronous: one set of buffers and tables serves all. */
 const scratch = {
   out: new PprofWriter(1024),
-  lines: new PprofWriter(1024),
   numbers: new Int32Array(10),
   mappingIds: new PprofIds(),
   functionIds: new PprofIds(),
-  locationIds: new PprofIds(),
   mappings: new ScratchInts(),
-  locations: new ScratchInts(),
   names: new ScratchInts(),
   functions: new ScratchInts(),
   startLines: new ScratchInts(),
@@ -42,43 +38,40 @@ const hasFlags = [
   "pprof.mapping.has_inline_frames",
 ] as const;
 
-function boolValue(value: boolean): AnyValue {
+export function boolValue(value: boolean): AnyValue {
   return { type: "bool", value };
 }
 
 /**
- * The mappings, functions and locations of one pprof as entries of the dictionary being built. All are checked, as
- * google/pprof checks them, whether a sample uses them or not.
+ * The mappings and functions of one pprof as entries of the dictionary being built. All are checked, as google/pprof checks
+ * them, whether a sample uses them or not; functions go into the dictionary when a location uses them.
  */
 export class PprofEntries {
-  readonly locationIds = scratch.locationIds;
-  /** location_table indices by position in the pprof. */
-  readonly locations: Int32Array;
   private readonly buf: Buffer;
   private readonly builder: ProfilesBuilder;
   private readonly texts: PprofTexts;
-  private readonly mappings: Int32Array;
+  readonly mappingIds = scratch.mappingIds;
+  readonly functionIds = scratch.functionIds;
+  /** mapping_table indices by position in the pprof. */
+  readonly mappings: Int32Array;
   /** Per function: name, system name, file name (indices of the pprof). */
   private readonly names: Int32Array;
   /** function_table indices by position, where they are known. */
   private readonly functions: Int32Array;
   private readonly startLines: Int32Array;
-  private foldedAttribute = 0;
   /** attribute_table indices by string. */
   private readonly buildIds = new Map<number, number>();
   /** attribute_table indices of the mapping flags, [2 * flag + value]; 0 = not known yet. */
   private readonly flagAttributes = [0, 0, 0, 0, 0, 0, 0, 0];
 
   constructor(index: PprofIndex, texts: PprofTexts, builder: ProfilesBuilder) {
-    const { mappings, functions, locations } = index;
+    const { mappings, functions } = index;
     this.buf = index.buf;
     this.builder = builder;
     this.texts = texts;
     scratch.mappingIds.reset(mappings.length);
     scratch.functionIds.reset(functions.length);
-    scratch.locationIds.reset(locations.length);
     this.mappings = scratch.mappings.take(mappings.length, 0);
-    this.locations = scratch.locations.take(locations.length, 0);
     this.names = scratch.names.take(3 * functions.length, 0);
     this.functions = scratch.functions.take(functions.length, unmapped);
     this.startLines = scratch.startLines.take(2 * functions.length, 0);
@@ -87,9 +80,6 @@ export class PprofEntries {
     }
     for (let i = 0; i < functions.length; i++) {
       this.readFunction(functions.data[2 * i], functions.data[2 * i + 1], i);
-    }
-    for (let i = 0; i < locations.length; i++) {
-      this.locations[i] = this.readLocation(locations.data[2 * i], locations.data[2 * i + 1], i);
     }
   }
 
@@ -181,10 +171,12 @@ export class PprofEntries {
           break;
         case 0x10:
         case 0x18:
-        case 0x20:
-          p = readVarint(buf, p, end);
-          names[3 * position + (tag >>> 3) - 2] = texts.checkLast();
+        case 0x20: {
+          const small = smallVarint(buf, p);
+          p = small < 0 ? readVarint(buf, p, end) : cursor;
+          names[3 * position + (tag >>> 3) - 2] = small < 0 ? texts.checkLast() : texts.check(small, 0);
           break;
+        }
         case 0x28:
           p = readVarint(buf, p, end);
           this.startLines[2 * position] = last.low;
@@ -194,11 +186,12 @@ export class PprofEntries {
           p = skipUnknown(buf, p, end, tag, 5, "Function");
       }
     }
+    if (p > end) throw new WireError("truncated varint");
     checkId(scratch.functionIds, idLow, idHigh, position, "function");
   }
 
   /** function_table index of the function at this position. */
-  private functionAt(position: number): number {
+  functionAt(position: number): number {
     const known = this.functions[position];
     if (known !== unmapped) return known;
     const { names, texts } = this;
@@ -212,116 +205,10 @@ export class PprofEntries {
     this.functions[position] = index;
     return index;
   }
-
-  private readLocation(p: number, end: number, position: number): number {
-    const { buf } = this;
-    let idLow = 0;
-    let idHigh = 0;
-    let mapping = 0;
-    let addressLow = 0;
-    let addressHigh = 0;
-    let folded = false;
-    scratch.lines.pos = 0;
-    while (p < end) {
-      let tag = buf[p++];
-      if (tag > 0x7f) {
-        p = readLongTag(buf, p - 1, end);
-        tag = last.low;
-      }
-      switch (tag) {
-        case 0x08:
-          p = readVarint(buf, p, end);
-          idLow = last.low;
-          idHigh = last.high;
-          break;
-        case 0x10:
-          p = readVarint(buf, p, end);
-          mapping = scratch.mappingIds.find(last.low, last.high);
-          // An unknown mapping reads as none, as google/pprof has it.
-          mapping = mapping < 0 ? 0 : this.mappings[mapping];
-          break;
-        case 0x18:
-          p = readVarint(buf, p, end);
-          addressLow = last.low;
-          addressHigh = last.high;
-          break;
-        case 0x22:
-          p = readLength(buf, p, end);
-          p = this.readLine(p, p + last.low);
-          break;
-        case 0x28:
-          p = readVarint(buf, p, end);
-          folded = (last.low | last.high) !== 0;
-          break;
-        default:
-          p = skipUnknown(buf, p, end, tag, 5, "Location");
-      }
-    }
-    checkId(scratch.locationIds, idLow, idHigh, position, "location");
-    const { out, lines } = scratch;
-    out.pos = 0;
-    out.field(0x08, mapping);
-    number64(out, 0x10, addressLow, addressHigh);
-    out.copy(lines.buf, 0, lines.pos);
-    if (folded) this.writeFolded(out);
-    return this.builder.entry(LOCATION, out.buf, 0, out.pos);
-  }
-
-  /** Appends the line in [p, end) to the lines of its location; returns `end`. */
-  private readLine(p: number, end: number): number {
-    const { buf } = this;
-    let position = -1;
-    let lineLow = 0;
-    let lineHigh = 0;
-    let columnLow = 0;
-    let columnHigh = 0;
-    while (p < end) {
-      let tag = buf[p++];
-      if (tag > 0x7f) {
-        p = readLongTag(buf, p - 1, end);
-        tag = last.low;
-      }
-      switch (tag) {
-        case 0x08:
-          p = readVarint(buf, p, end);
-          position = scratch.functionIds.find(last.low, last.high);
-          break;
-        case 0x10:
-          p = readVarint(buf, p, end);
-          lineLow = last.low;
-          lineHigh = last.high;
-          break;
-        case 0x18:
-          p = readVarint(buf, p, end);
-          columnLow = last.low;
-          columnHigh = last.high;
-          break;
-        default:
-          p = skipUnknown(buf, p, end, tag, 3, "Line");
-      }
-    }
-    if (position < 0) throw invalid("pprof", "a location has a line of an unknown function");
-    const index = this.functionAt(position);
-    const { lines } = scratch;
-    const message = lines.open(0x1a);
-    lines.field(0x08, index);
-    number64(lines, 0x10, lineLow, lineHigh);
-    number64(lines, 0x18, columnLow, columnHigh);
-    lines.close(message);
-    return p;
-  }
-
-  private writeFolded(out: PprofWriter): void {
-    const attribute = { key: "pprof.location.is_folded", value: boolValue(true), unit: "" };
-    this.foldedAttribute ||= this.builder.attribute(attribute);
-    const list = out.open(0x22);
-    out.ensure(5);
-    out.varint(this.foldedAttribute);
-    out.close(list);
-  }
 }
 
-function checkId(ids: PprofIds, low: number, high: number, position: number, what: string): void {
+/** Notes the id of an entry; throws where it is 0 or taken. */
+export function checkId(ids: PprofIds, low: number, high: number, position: number, what: string): void {
   if (low === 0 && high === 0) throw invalid("pprof", `a ${what} has the reserved id 0`);
   if (!ids.add(low, high, position)) throw invalid("pprof", `several ${what}s have the id ${idText(low, high)}`);
 }

@@ -33,6 +33,11 @@ export class PprofIds {
     return true;
   }
 
+  /** As `find`, for an id that smallVarint read; -1 for -1. */
+  small(id: number): number {
+    return id >= 0 && id < this.limit ? this.dense[id] : -1;
+  }
+
   /** -1 if there is no such id. */
   find(low: number, high: number): number {
     if (high === 0 && low >>> 0 < this.limit) return this.dense[low];

@@ -1,11 +1,11 @@
 import type { ProfileBuilder, ProfilesBuilder } from "../pdata/builder.js";
 import { OutTable } from "../pdata/out-table.js";
 import { ATTRIBUTE, STACK } from "../pdata/tables.js";
-import { Reader, WireError } from "../proto/wire.js";
+import { Reader, WireError, writeVarint } from "../proto/wire.js";
 import { invalid, TooLargeError } from "./invalid.js";
-import type { PprofEntries } from "./pprof-entries.js";
-import { idText } from "./pprof-ids.js";
+import { idText, type PprofIds } from "./pprof-ids.js";
 import type { PprofIndex } from "./pprof-index.js";
+import type { PprofLocations } from "./pprof-locations.js";
 import type { PprofTexts } from "./pprof-texts.js";
 import { PprofWriter, sizeOf32 } from "./pprof-writer.js";
 import { last, readLength, readLongTag, readVarint, skipUnknown } from "./varint.js";
@@ -15,9 +15,6 @@ import { last, readLength, readLongTag, readVarint, skipUnknown } from "./varint
  * becomes, once per sample type,
  * Sample { stack_index 1, attribute_indices 2, values 4 }
  */
-
-/** Room in front of a packed list for its tag and length. */
-const head = 6;
 
 /** Decoding is synchronous: one set of buffers and tables serves all. */
 const scratch = {
@@ -41,7 +38,7 @@ function releaseScratch(): void {
 export class PprofSamples {
   private readonly buf: Buffer;
   private readonly index: PprofIndex;
-  private readonly entries: PprofEntries;
+  private readonly locationIds: PprofIds;
   private readonly texts: PprofTexts;
   private readonly builder: ProfilesBuilder;
   private readonly profiles: readonly ProfileBuilder[];
@@ -52,8 +49,9 @@ export class PprofSamples {
   private readonly idLimit: number;
   /** Most bytes that a location's index takes. */
   private readonly indexBytes: number;
-  /** Content of the stack being read, behind room for its head. */
+  /** Locations of the stack being read. */
   private readonly stack = scratch.stack;
+  private readonly stackTable: OutTable;
   /** [start, end) of each value of the sample being read. */
   private readonly valueAt: Int32Array;
   private values = 0;
@@ -72,7 +70,7 @@ export class PprofSamples {
 
   constructor(
     index: PprofIndex,
-    entries: PprofEntries,
+    locations: PprofLocations,
     texts: PprofTexts,
     builder: ProfilesBuilder,
     profiles: readonly ProfileBuilder[],
@@ -80,16 +78,17 @@ export class PprofSamples {
   ) {
     this.buf = index.buf;
     this.index = index;
-    this.entries = entries;
+    this.locationIds = locations.ids;
     this.texts = texts;
     this.builder = builder;
     this.profiles = profiles;
     this.maxOutput = maxOutput;
-    this.locationTable = entries.locations;
-    this.dense = entries.locationIds.dense;
-    this.idLimit = entries.locationIds.limit;
+    this.stackTable = builder.table(STACK);
+    this.locationTable = locations.indices;
+    this.dense = locations.ids.dense;
+    this.idLimit = locations.ids.limit;
     let largest = 0;
-    for (let i = 0; i < index.locations.length; i++) largest = Math.max(largest, entries.locations[i]);
+    for (let i = 0; i < index.locations.length; i++) largest = Math.max(largest, locations.indices[i]);
     this.indexBytes = sizeOf32(largest);
     this.valueAt = new Int32Array(2 * profiles.length);
   }
@@ -114,7 +113,7 @@ export class PprofSamples {
   /** Reads the sample in [p, end); returns the bytes written. */
   private sample(p: number, end: number): number {
     const { buf, stack } = this;
-    stack.pos = head;
+    stack.pos = 0;
     this.values = 0;
     this.labelStart = -1;
     this.labelEnd = -1;
@@ -164,7 +163,7 @@ export class PprofSamples {
           continue;
         }
       }
-      const position = id < this.idLimit ? this.dense[id] : this.entries.locationIds.find(id, 0);
+      const position = id < this.idLimit ? this.dense[id] : this.locationIds.find(id, 0);
       if (position < 0) throw unknownLocation(id, 0);
       const index = this.locationTable[position];
       if (index < 0x80) stack.buf[stack.pos++] = index;
@@ -177,7 +176,7 @@ export class PprofSamples {
   private location(p: number, end: number): number {
     const { stack } = this;
     p = readVarint(this.buf, p, end);
-    const position = this.entries.locationIds.find(last.low, last.high);
+    const position = this.locationIds.find(last.low, last.high);
     if (position < 0) throw unknownLocation(last.low, last.high);
     stack.ensure(5);
     stack.varint(this.locationTable[position]);
@@ -222,15 +221,21 @@ export class PprofSamples {
   }
 
   private internStack(): number {
-    const { stack } = this;
-    const length = stack.pos - head;
+    const { stack, stackTable } = this;
+    const { pos: length, buf } = stack;
     if (length === 0) return 0;
-    const start = head - 1 - sizeOf32(length);
-    const end = stack.pos;
-    stack.pos = start;
-    stack.byte(0x0a);
-    stack.varint(length);
-    return this.builder.entry(STACK, stack.buf, start, end);
+    stackTable.begin(length + 3);
+    const { out } = stackTable;
+    const to = out.buf;
+    let at = out.pos;
+    to[at++] = 0x0a;
+    at = writeVarint(to, at, length);
+    if (length > 96) {
+      buf.copy(to, at, 0, length);
+      at += length;
+    } else for (let i = 0; i < length; i++) to[at++] = buf[i];
+    out.pos = at;
+    return stackTable.commit();
   }
 
   /** The attribute_indices field that this sample's labels become, or nothing. */
@@ -329,10 +334,10 @@ export class PprofSamples {
       const target = out.buf;
       let pos = out.pos;
       target[pos++] = 0x12;
-      pos = varint(target, pos, size);
+      pos = writeVarint(target, pos, size);
       if (stack !== 0) {
         target[pos++] = 0x08;
-        pos = varint(target, pos, stack);
+        pos = writeVarint(target, pos, stack);
       }
       if (attributes.length > 24) pos += attributes.copy(target, pos);
       else for (let k = 0; k < attributes.length; k++) target[pos++] = attributes[k];
@@ -348,16 +353,6 @@ export class PprofSamples {
 }
 
 const noBytes = Buffer.alloc(0);
-
-function varint(buf: Buffer, pos: number, value: number): number {
-  let rest = value;
-  while (rest > 0x7f) {
-    buf[pos++] = (rest & 0x7f) | 0x80;
-    rest >>>= 7;
-  }
-  buf[pos++] = rest;
-  return pos;
-}
 
 function unknownLocation(low: number, high: number): Error {
   return invalid("pprof", `a sample refers to location ${idText(low, high)}, which is unknown`);

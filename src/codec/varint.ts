@@ -40,6 +40,32 @@ function readLong(buf: Buffer, p: number, end: number): number {
   throw new WireError("a varint longer than 10 bytes");
 }
 
+/** Where the number ended that smallVarint read last. */
+export let cursor = 0;
+
+/**
+ * The varint at p, where it takes at most three bytes, else -1. It looks at no end: who calls it checks afterwards that
+ * `cursor` isn't past the message.
+ */
+export function smallVarint(buf: Buffer, p: number): number {
+  const first = buf[p];
+  if (first < 0x80) {
+    cursor = p + 1;
+    return first;
+  }
+  const second = buf[p + 1];
+  if (second < 0x80) {
+    cursor = p + 2;
+    return (first & 0x7f) | (second << 7);
+  }
+  const third = buf[p + 2];
+  if (third < 0x80) {
+    cursor = p + 3;
+    return (first & 0x7f) | ((second & 0x7f) << 7) | (third << 14);
+  }
+  return -1;
+}
+
 /** Reads a tag that needs more than one byte, or has more than it needs; it goes to last.low. */
 export function readLongTag(buf: Buffer, p: number, end: number): number {
   p = readLong(buf, p, end);

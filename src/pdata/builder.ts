@@ -2,6 +2,7 @@ import { LEN, VARINT, varintSize, Writer, writeVarint } from "../proto/wire.js";
 import type { KeyValue } from "./any-value.js";
 import { encodeAnyValue, encodeKeyValue } from "./any-value-codec.js";
 import { OutDictionary } from "./dictionary-mapper.js";
+import type { OutTable } from "./out-table.js";
 import { ProfileBuilder, type ProfileFields } from "./profile-builder.js";
 import { Profiles } from "./profiles.js";
 import type { ScanResult } from "./scan.js";
@@ -86,6 +87,11 @@ export class ProfilesBuilder {
   /** Index of the entry of this table (src/pdata/tables.ts) whose encoded content is [start, end) of `source`. */
   entry(table: number, source: Buffer, start: number, end: number): number {
     return this.dictionary.tables[table].add(source, start, end);
+  }
+
+  /** A table of the dictionary, for who writes its entries where they will stand. */
+  table(table: number): OutTable {
+    return this.dictionary.tables[table];
   }
 
   /** Names are string_table indices. */
