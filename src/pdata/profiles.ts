@@ -1,7 +1,7 @@
 import type { Layout } from "../proto/shapes.js";
 import { writeVarint } from "../proto/wire.js";
 import type { Batch } from "./batch.js";
-import { type DictLine, Dictionary } from "./dictionary.js";
+import { Dictionary, type DictLine } from "./dictionary.js";
 import { InvalidProfilesError } from "./invalid.js";
 import { likelyLayouts } from "./layouts.js";
 import { withLocationLines } from "./location-lines.js";
@@ -9,6 +9,7 @@ import { normalizeRequest } from "./normalize.js";
 import { type Built, buildRequest } from "./rebuild.js";
 import { ResourceProfiles } from "./resource-profiles.js";
 import { type ScanResult, scanFault, scanRequest } from "./scan.js";
+import { fault } from "./scan-primitives.js";
 
 export type { ValueType } from "./batch.js";
 export { Profile } from "./profile.js";
@@ -38,6 +39,7 @@ export class Profiles {
   static parse(bytes: Buffer): Profiles {
     const scanned = scanRequest(bytes, false);
     if (scanned) return Profiles.of(bytes, scanned, "1.10", false);
+    if (fault.isFinal) throw new InvalidProfilesError(scanFault());
     return parseOdd(bytes);
   }
 

@@ -4,6 +4,7 @@ import {
   checkIndex,
   checkIndexList,
   fail,
+  failForGood,
   isText,
   openLength,
   readTag,
@@ -69,7 +70,7 @@ export function indexTables(buf: Buffer, p: number, end: number, index: TableInd
     const at = 2 * counts[table]++;
     let list = ranges[table];
     if (at >= list.length) {
-      if (at >= 2 * maxEntries) return fail(`more than ${maxEntries} entries in ${tableNames[table]}`, p);
+      if (at >= 2 * maxEntries) return failForGood(`more than ${maxEntries} entries in ${tableNames[table]}`, p);
       list = grown(list);
       ranges[table] = list;
     }

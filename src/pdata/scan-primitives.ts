@@ -4,11 +4,19 @@ import { isUtf8 } from "node:buffer";
  * The scanner's smallest steps. Positions are returned; -1 means "not the plain shape" and `fault.reason` says why.
  * Nothing here allocates.
  */
-export const fault = { reason: "", at: 0 };
+export const fault = { reason: "", at: 0, isFinal: false };
 
 export function fail(reason: string, at: number): -1 {
   fault.reason = reason;
   fault.at = at;
+  fault.isFinal = false;
+  return -1;
+}
+
+/** A fault that no other reading of the bytes can mend: a limit was passed. */
+export function failForGood(reason: string, at: number): -1 {
+  fail(reason, at);
+  fault.isFinal = true;
   return -1;
 }
 

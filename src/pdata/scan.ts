@@ -1,6 +1,6 @@
 import { WireError } from "../proto/wire.js";
 import { checkTables, indexTables, newTableIndex, shrink } from "./scan-dictionary.js";
-import { checkString, fail, fault, openLength, readTag, span, tag } from "./scan-primitives.js";
+import { checkString, fail, failForGood, fault, openLength, readTag, span, tag } from "./scan-primitives.js";
 import { found, scanProfile } from "./scan-profile.js";
 import { references, scanResource, scanScope, scanUnknown } from "./scan-values.js";
 
@@ -102,7 +102,7 @@ function findParts(buf: Buffer, result: ScanResult): number {
     if (tag.value === 0x0a) {
       p = openLength(buf, p, end);
       if (p < 0) return p;
-      if (result.resourceCount >= maxParts) return fail(`more than ${maxParts} resources`, p);
+      if (result.resourceCount >= maxParts) return failForGood(`more than ${maxParts} resources`, p);
       const at = 4 * result.resourceCount++;
       if (at >= resourceSpans.length) {
         const larger = new Int32Array(resourceSpans.length * 2);
@@ -152,7 +152,7 @@ function scanResourceProfiles(buf: Buffer, p: number, end: number, result: ScanR
 
 function scanScopeProfiles(buf: Buffer, p: number, end: number, result: ScanResult, strict: boolean): number {
   let scopes = 0;
-  if (++scopeCount > maxParts) return fail(`more than ${maxParts} scopes`, p);
+  if (++scopeCount > maxParts) return failForGood(`more than ${maxParts} scopes`, p);
   while (p < end) {
     p = readTag(buf, p, end);
     if (p < 0) return p;
@@ -167,7 +167,7 @@ function scanScopeProfiles(buf: Buffer, p: number, end: number, result: ScanResu
       if (p < 0) return p;
       p = scanProfile(buf, p, span.end, result.counts, strict);
       result.sampleCount += found.samples;
-      if (++result.profileCount > maxParts) return fail(`more than ${maxParts} profiles`, p);
+      if (++result.profileCount > maxParts) return failForGood(`more than ${maxParts} profiles`, p);
     } else if (tag.value === 0x1a) p = checkString(buf, p, end, "schema_url");
     else p = scanUnknown(buf, p, end, 3, "ScopeProfiles");
     if (p < 0) return p;
