@@ -5,10 +5,10 @@ import { InvalidBinaryError } from "./invalid-binary.js";
 export type GoTableVersion = "1.2" | "1.16" | "1.18" | "1.20";
 
 const versions: Readonly<Record<number, GoTableVersion>> = {
-  0xfffffffb: "1.2",
-  0xfffffffa: "1.16",
-  0xfffffff0: "1.18",
-  0xfffffff1: "1.20",
+  4294967291: "1.2",
+  4294967290: "1.16",
+  4294967280: "1.18",
+  4294967281: "1.20",
 };
 
 const sectionNames = [".gopclntab", ".data.rel.ro.gopclntab"];
@@ -98,7 +98,16 @@ export function parseGoTable(bytes: Buffer, address: bigint): GoTable {
   if (functionCount * entryBytes + entryBytes / 2 > bytes.length - layout.tableAt) {
     throw new InvalidBinaryError("a Go line table with more functions than it has room for");
   }
-  const table = { version, bytes, address, quantum: bytes[6], pointerBytes, functionCount, texts: new Map(), ...layout };
+  const table = {
+    version,
+    bytes,
+    address,
+    quantum: bytes[6],
+    pointerBytes,
+    functionCount,
+    texts: new Map(),
+    ...layout,
+  };
   return version === "1.2" ? { ...table, filesAt: oldFilesAt(table) } : table;
 }
 
