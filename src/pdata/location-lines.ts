@@ -1,15 +1,12 @@
 import { LEN, Reader, VARINT, Writer } from "../proto/wire.js";
-import { type DictLine, Dictionary } from "./dictionary.js";
+import { Dictionary, type DictLine } from "./dictionary.js";
 import { LOCATION, TABLES } from "./tables.js";
 
 /**
  * The dictionary with these locations (by index) having these lines, innermost inlined function first. Everything else
  * keeps its bytes and its index. `dictionary` itself stays as it is.
  */
-export function withLocationLines(
-  dictionary: Dictionary,
-  lines: ReadonlyMap<number, readonly DictLine[]>,
-): Dictionary {
+export function withLocationLines(dictionary: Dictionary, lines: ReadonlyMap<number, readonly DictLine[]>): Dictionary {
   const out = new Writer(dictionary.byteSize + 16 * lines.size + 64);
   let location = 0;
   for (const part of dictionary.content()) {

@@ -34,7 +34,7 @@ export abstract class CppNames extends CppCursor {
       const parameters = this.parameters("E.@");
       const suffix = `(${parameters})${name.suffix}`;
       if (!result) return this.bounded(name.text + suffix);
-      const gap = result.kind === "fn" || /[(*&]$/.test(result.left) && result.right !== "" ? "" : " ";
+      const gap = result.kind === "fn" || (/[(*&]$/.test(result.left) && result.right !== "") ? "" : " ";
       return this.bounded(`${result.left}${gap}${name.text}${suffix}${result.right}`);
     });
   }

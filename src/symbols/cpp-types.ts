@@ -1,5 +1,5 @@
-import { CppNames } from "./cpp-names.js";
 import { plain, type TypeText, textOf } from "./cpp-cursor.js";
+import { CppNames } from "./cpp-names.js";
 import { builtinTypes } from "./cpp-words.js";
 
 /** Types of the grammar. */
@@ -72,7 +72,9 @@ export class CppTypes extends CppNames {
     if (this.next === "F" || this.nextTwo === "Do") return this.functionType(qualifiers);
     const type = this.type();
     if (type.kind === "lvalue" || type.kind === "rvalue") return type;
-    return type.kind === "array" ? { ...type, left: `${type.left}${qualifiers}` } : { ...type, left: type.left + qualifiers };
+    return type.kind === "array"
+      ? { ...type, left: `${type.left}${qualifiers}` }
+      : { ...type, left: type.left + qualifiers };
   }
 
   /** `qualifiers` are those of the function itself. */

@@ -45,14 +45,12 @@ function legacy(name: string): string | undefined {
 }
 
 function unescaped(part: string): string {
-  return part
-    .replace(/^_(?=\$)/, "")
-    .replace(/\$(\w+)\$|\.\.|\./g, (whole, code: string | undefined) => {
-      if (code === undefined) return whole === ".." ? "::" : ".";
-      if (escapes[code] !== undefined) return escapes[code];
-      const point = /^u[0-9a-f]{1,6}$/.test(code) ? Number.parseInt(code.slice(1), 16) : 0;
-      return point >= 0x20 && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff)
-        ? String.fromCodePoint(point)
-        : whole;
-    });
+  return part.replace(/^_(?=\$)/, "").replace(/\$(\w+)\$|\.\.|\./g, (whole, code: string | undefined) => {
+    if (code === undefined) return whole === ".." ? "::" : ".";
+    if (escapes[code] !== undefined) return escapes[code];
+    const point = /^u[0-9a-f]{1,6}$/.test(code) ? Number.parseInt(code.slice(1), 16) : 0;
+    return point >= 0x20 && point <= 0x10ffff && (point < 0xd800 || point > 0xdfff)
+      ? String.fromCodePoint(point)
+      : whole;
+  });
 }

@@ -97,7 +97,16 @@ export function parseElf(source: ByteSource): Elf {
     else if (program.type === PT_NOTE) notes.push([program.segment.offset, program.segment.fileSize]);
     else if (program.type === PT_DYNAMIC || program.type === PT_INTERP) isDynamic = true;
   }
-  return { source, is64: header.is64, type: header.type, machine: header.machine, segments, notes, sections, isDynamic };
+  return {
+    source,
+    is64: header.is64,
+    type: header.type,
+    machine: header.machine,
+    segments,
+    notes,
+    sections,
+    isDynamic,
+  };
 }
 
 function readPrograms(source: ByteSource, header: Header): { type: number; segment: Segment }[] {

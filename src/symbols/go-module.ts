@@ -39,10 +39,14 @@ function search(elf: Elf, table: GoTable): GoModule | undefined {
 /** Sections with data of the runtime, else what is writable. */
 function dataRanges(elf: Elf): (readonly [number, number])[] {
   const named = elf.sections
-    .filter(({ name, type }) => type !== SHT_NOBITS && /^\.(go\.module|noptrdata|data|data\.rel\.ro|go\.data)$/.test(name))
+    .filter(
+      ({ name, type }) => type !== SHT_NOBITS && /^\.(go\.module|noptrdata|data|data\.rel\.ro|go\.data)$/.test(name),
+    )
     .map(({ offset, size }) => [offset, size] as const);
   if (named.length > 0) return named;
-  return elf.segments.filter(({ flags }) => (flags & 2) !== 0).map(({ offset, fileSize }) => [offset, fileSize] as const);
+  return elf.segments
+    .filter(({ flags }) => (flags & 2) !== 0)
+    .map(({ offset, fileSize }) => [offset, fileSize] as const);
 }
 
 function searchRange(elf: Elf, table: GoTable, bytes: Buffer): GoModule | undefined {

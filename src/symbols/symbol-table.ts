@@ -1,4 +1,13 @@
-import { type Elf, type Section, SHF_EXECINSTR, SHT_DYNSYM, SHT_NOBITS, SHT_SYMTAB, sectionData, textAt } from "./elf.js";
+import {
+  type Elf,
+  type Section,
+  SHF_EXECINSTR,
+  SHT_DYNSYM,
+  SHT_NOBITS,
+  SHT_SYMTAB,
+  sectionData,
+  textAt,
+} from "./elf.js";
 import { InvalidBinaryError } from "./invalid-binary.js";
 
 /** Most functions that are indexed per table: their place in it and their address have to fit into one double. */
@@ -147,13 +156,7 @@ export function lastAtOrBefore(starts: Uint32Array, value: number): number {
 }
 
 /** Of the symbols that begin at the same address the one with the plainest name wins; -1 where none covers `offset`. */
-function covering(
-  starts: Uint32Array,
-  sizes: Uint32Array,
-  offset: number,
-  text: Buffer,
-  names: Uint32Array,
-): number {
+function covering(starts: Uint32Array, sizes: Uint32Array, offset: number, text: Buffer, names: Uint32Array): number {
   const nearest = lastAtOrBefore(starts, offset);
   let best = -1;
   for (let i = nearest; i >= 0 && i > nearest - maxNesting; i--) {

@@ -39,7 +39,11 @@ function rig(config: object = {}, room?: ReturnType<Consumer["reserve"]>) {
   const memory = new FakeMemory();
   const settings = testSettings("memory_limiter", "processor");
   const statuses: Status[] = [];
-  const host: Host = { extension: () => undefined, report: (_id, status) => void statuses.push(status), parseYaml: JSON.parse };
+  const host: Host = {
+    extension: () => undefined,
+    report: (_id, status) => void statuses.push(status),
+    parseYaml: JSON.parse,
+  };
   let passed = 0;
   const next: Consumer = {
     mutates: false,
