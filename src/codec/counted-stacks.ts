@@ -4,6 +4,7 @@ import { invalid } from "./invalid.js";
 interface Row {
   readonly stack: number;
   readonly attributes: readonly number[];
+  readonly link: number;
   /** One per sample type. Exact: bigint where a double can't hold it. */
   readonly values: (number | bigint)[];
 }
@@ -22,37 +23,37 @@ export class CountedStacks {
     this.format = format;
   }
 
-  /** Indices of the stack and of attributes (in one order for one meaning), and a value per sample type. */
-  add(stack: number, attributes: readonly number[], ...values: (number | bigint)[]): void {
-    const key = stack * maxAttributeLists + (attributes.length === 0 ? 0 : this.listId(attributes));
+  /** Indices of the stack, attributes (in one order for one meaning) and link, and a value per sample type. */
+  add(stack: number, attributes: readonly number[], values: (number | bigint)[], link = 0): void {
+    const key = stack * maxAttributeLists + (attributes.length === 0 && link === 0 ? 0 : this.listId(attributes, link));
     const row = this.rows.get(key);
     if (!row) {
-      this.rows.set(key, { stack, attributes, values });
+      this.rows.set(key, { stack, attributes, link, values });
       return;
     }
     for (let i = 0; i < values.length; i++) row.values[i] = exactSum(row.values[i], values[i]);
   }
 
-  private listId(attributes: readonly number[]): number {
-    const key = attributes.join(" ");
+  private listId(attributes: readonly number[], link: number): number {
+    const key = `${link} ${attributes.join(" ")}`;
     let id = this.lists.get(key);
     if (id === undefined) {
       id = this.lists.size + 1;
-      if (id === maxAttributeLists) throw invalid(this.format, "too many different threads");
+      if (id === maxAttributeLists) throw invalid(this.format, "too many different labels");
       this.lists.set(key, id);
     }
     return id;
   }
 
-  /** Writes a sample per row to each profile, whose order is that of the values. */
-  write(...profiles: readonly ProfileBuilder[]): void {
-    for (const { stack, attributes, values } of this.rows.values()) {
+  /** Writes a sample per row to each profile, whose order is that of the values, each multiplied by `scale`. */
+  write(profiles: readonly ProfileBuilder[], scale = 1n): void {
+    for (const { stack, attributes, link, values } of this.rows.values()) {
       for (const [i, profile] of profiles.entries()) {
-        const value = BigInt(values[i]);
+        const value = BigInt(values[i]) * scale;
         if (value > maxInt64 || value < -maxInt64 - 1n) {
           throw invalid(this.format, "the values of a stack add up past 64 bits");
         }
-        profile.sample(stack, attributes, 0, [value]);
+        profile.sample(stack, attributes, link, [value]);
       }
     }
   }

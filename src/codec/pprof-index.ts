@@ -1,4 +1,4 @@
-import { LEN, type Reader, VARINT, WireError } from "../proto/wire.js";
+import { LEN, VARINT } from "../proto/wire.js";
 import { invalid, TooLargeError } from "./invalid.js";
 import { last, readLength, readLongTag, readVarint, skipUnknown } from "./varint.js";
 
@@ -190,9 +190,4 @@ function readScalar(index: PprofIndex, field: number, value: bigint): void {
     default:
       index.docUrl = value;
   }
-}
-
-/** Known fields of another wire type are refused: skipped as unknown ones they would be lost without a word. */
-export function wrongType(reader: Reader, message: string): never {
-  throw new WireError(`field ${reader.field} of ${message} has wire type ${reader.wireType}`);
 }
