@@ -31,7 +31,7 @@ export function addCollapsed(scope: ScopeBuilder, bytes: Buffer, options: Collap
   const profile = scope.profile({ sampleType, periodType, period, timeUnixNano, durationNano, attributes });
   const reader = new CollapsedReader(scope, buf, scale);
   const eventCount = reader.read();
-  reader.counts.write([profile]);
+  reader.counts.write(profile);
   return { sampleTypes: [sampleType], eventCount };
 }
 
@@ -82,7 +82,7 @@ class CollapsedReader {
     let stackEnd = countAt;
     while (stackEnd > start && buf[stackEnd - 1] === space) stackEnd--;
     if (stackEnd === start) throw invalid(format, `line ${number} has no frames`);
-    this.counts.add(this.stack(start, stackEnd), [], [this.count(countAt, end)]);
+    this.counts.add(this.stack(start, stackEnd), [], this.count(countAt, end));
   }
 
   private count(start: number, end: number): number | bigint {

@@ -14,6 +14,8 @@ const maxInt64 = (1n << 63n) - 1n;
 
 /** Adds up the values of samples that are equal in stack and attributes, for formats that write each event by itself. */
 export class CountedStacks {
+  /** Each sum is multiplied by this when it is written. */
+  scale = 1n;
   private readonly format: string;
   private readonly rows = new Map<number, Row>();
   private readonly lists = new Map<string, number>();
@@ -23,8 +25,13 @@ export class CountedStacks {
     this.format = format;
   }
 
-  /** Indices of the stack, attributes (in one order for one meaning) and link, and a value per sample type. */
-  add(stack: number, attributes: readonly number[], values: (number | bigint)[], link = 0): void {
+  /** Indices of the stack and of attributes (in one order for one meaning), and a value per sample type. */
+  add(stack: number, attributes: readonly number[], ...values: (number | bigint)[]): void {
+    this.addLinked(stack, attributes, 0, values);
+  }
+
+  /** As `add`, for samples with a link. */
+  addLinked(stack: number, attributes: readonly number[], link: number, values: (number | bigint)[]): void {
     const key = stack * maxAttributeLists + (attributes.length === 0 && link === 0 ? 0 : this.listId(attributes, link));
     const row = this.rows.get(key);
     if (!row) {
@@ -45,11 +52,11 @@ export class CountedStacks {
     return id;
   }
 
-  /** Writes a sample per row to each profile, whose order is that of the values, each multiplied by `scale`. */
-  write(profiles: readonly ProfileBuilder[], scale = 1n): void {
+  /** Writes a sample per row to each profile, whose order is that of the values. */
+  write(...profiles: readonly ProfileBuilder[]): void {
     for (const { stack, attributes, link, values } of this.rows.values()) {
       for (const [i, profile] of profiles.entries()) {
-        const value = BigInt(values[i]) * scale;
+        const value = BigInt(values[i]) * this.scale;
         if (value > maxInt64 || value < -maxInt64 - 1n) {
           throw invalid(this.format, "the values of a stack add up past 64 bits");
         }

@@ -52,13 +52,13 @@ export function addCpuProfile(scope: ScopeBuilder, bytes: Buffer, options: Stack
     const node = nodes.get(json.integer(samples[i], `samples[${i}]`));
     if (!node) throw json.fault(`samples[${i}]`, `is node ${samples[i]}, which is unknown`);
     const nano = deltas.length === 0 ? 0 : json.integer(deltas[i], `timeDeltas[${i}]`) * 1000;
-    counts.add(tree.stack(node), [], [1, exact(nano, i)]);
+    counts.add(tree.stack(node), [], 1, exact(nano, i));
   }
   const { attributes, timeUnixNano, durationNano = duration(document) } = options;
   const common = { periodType: wallType, timeUnixNano, durationNano, attributes };
   const profiles = [scope.profile({ ...common, sampleType: countType })];
   if (deltas.length > 0) profiles.push(scope.profile({ ...common, sampleType: wallType }));
-  counts.write(profiles);
+  counts.write(...profiles);
   return { sampleTypes: deltas.length > 0 ? [countType, wallType] : [countType], eventCount };
 }
 
@@ -78,7 +78,7 @@ function addHitCounts(nodes: ReadonlyMap<number, Node>, tree: NodeTree, counts: 
   let events = 0;
   for (const node of nodes.values()) {
     if (node.hitCount === 0) continue;
-    counts.add(tree.stack(node), [], [node.hitCount, 0]);
+    counts.add(tree.stack(node), [], node.hitCount, 0);
     events += node.hitCount;
   }
   return events;

@@ -140,7 +140,7 @@ class Recording {
       counts = new CountedStacks("jfr");
       this.counts.set(kind, counts);
     }
-    counts.add(stack, this.attributes(event), values, this.link(event));
+    counts.addLinked(stack, this.attributes(event), this.link(event), values);
   }
 
   /** attribute_table indices of the labels that stood when the event happened. */
@@ -187,7 +187,8 @@ class Recording {
       const profiles = kind.sampleTypes.map((sampleType) =>
         this.scope.profile({ ...common, sampleType, attributes: all }),
       );
-      counts.write(profiles, isTime ? periodNano : 1n);
+      if (isTime) counts.scale = periodNano;
+      counts.write(...profiles);
       sampleTypes.push(...kind.sampleTypes);
     }
     return { sampleTypes, eventCount: this.eventCount };

@@ -67,7 +67,7 @@ export function addPerfScript(scope: ScopeBuilder, bytes: Buffer, options: Stack
   for (const { name, counts, periods } of reader.events.values()) {
     const periodType = isClock(name) ? cpuType : { type: name, unit: "count" };
     const fields = { sampleType: countType, periodType, period: commonest(periods), timeUnixNano, durationNano };
-    counts.write([scope.profile({ ...fields, attributes: [...attributes, eventAttribute(name)] })]);
+    counts.write(scope.profile({ ...fields, attributes: [...attributes, eventAttribute(name)] }));
   }
   return { sampleTypes: [countType], eventCount: reader.eventCount };
 }
@@ -133,7 +133,7 @@ class PerfReader {
     if (this.inlined.length > 0) this.sample.locations.push(this.builder.location({ lines: this.inlined }));
     this.inlined = [];
     const { event, attributes, locations, period } = this.sample;
-    event.counts.add(this.builder.stack(locations), attributes, [1]);
+    event.counts.add(this.builder.stack(locations), attributes, 1);
     if (period !== "") event.periods.set(period, (event.periods.get(period) ?? 0) + 1);
     this.sample = undefined;
     this.eventCount++;

@@ -90,7 +90,7 @@ function addProfile(
   const attributes = [...(options.attributes ?? [])];
   if (name !== "") attributes.push(keyValue("speedscope.profile.name", stringValue(name)));
   const { timeUnixNano, durationNano = length } = options;
-  counts.write([scope.profile({ sampleType, timeUnixNano, durationNano, attributes })]);
+  counts.write(scope.profile({ sampleType, timeUnixNano, durationNano, attributes }));
   return sampleType;
 }
 
@@ -139,7 +139,7 @@ class StackReader {
       const weightAt = `${place}.weights[${i}]`;
       const weight = json.number(weights[i], weightAt);
       if (weight < 0) throw json.fault(weightAt, "is negative");
-      counts.add(this.stack(frames), [], [whole(weight * factor, weightAt)]);
+      counts.add(this.stack(frames), [], whole(weight * factor, weightAt));
       this.eventCount++;
     }
   }
@@ -156,8 +156,7 @@ class StackReader {
       const location = this.location(event.frame, `${here}.frame`);
       if (i > 0 && at < before) throw json.fault(`${here}.at`, "goes back");
       if (open.length > 0 && at > before) {
-        const value = whole(at * factor, `${here}.at`) - whole(before * factor, `${here}.at`);
-        counts.add(this.stack(open), [], [value]);
+        counts.add(this.stack(open), [], whole(at * factor, `${here}.at`) - whole(before * factor, `${here}.at`));
       }
       before = at;
       if (event.type === "O") open.push(location);
