@@ -1,104 +1,87 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { describe, it } from "node:test";
-import { fileExporterSchema } from "../../exporters/file/config.js";
-import { createPprofFiles } from "../../exporters/file/pprof-files.js";
-import { pprofReceiverSchema } from "../../receivers/pprof/config.js";
-import { createPprofReceiver } from "../../receivers/pprof/pprof-receiver.js";
-import { findAttribute } from "../../src/pdata/any-value.js";
-import type { Profiles } from "../../src/pdata/profiles.js";
-import { nopLogger } from "../../src/telemetry/log.js";
-import { createMetrics } from "../../src/telemetry/metrics.js";
-import { host } from "../contract/components.js";
-import { createSink } from "../support/consumers.js";
-import { profilesOf, totalsOf } from "../support/pprof-cases.js";
-import { pprofMeaning } from "../support/pprof-oracle.js";
+import { describe, it, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type CollectorProcess, startProcess } from "../support/collector-process.js";
+import { freePort } from "../support/free-port.js";
+import { install, reasonToSkip } from "./client-install.js";
+import { goTop, type RunningPipeline, startPipeline, valueUnder, type WrittenPprof } from "./pipeline.js";
 
-function reasonToSkip(): string | false {
-  if (!process.env.FLAMEPIPE_E2E) return "runs with FLAMEPIPE_E2E=1";
-  return spawnSync("go", ["version"]).status === 0 ? false : "go is not installed";
+const kinds = ["process_cpu", "memory", "goroutine", "mutex", "block"];
+const patienceMs = 60_000;
+
+/** What each kind shows of the service: the sample type to look at, and a frame that must be there. */
+const tops: Readonly<Record<string, { readonly type: string; readonly frame: string }>> = {
+  process_cpu: { type: "cpu", frame: "main.burnCPU" },
+  memory: { type: "alloc_space", frame: "main.allocate" },
+  goroutine: { type: "goroutine", frame: "main.contend" },
+  mutex: { type: "delay", frame: "sync.(*Mutex).Unlock" },
+  block: { type: "delay", frame: "sync.(*Mutex).Lock" },
+};
+
+/** What one scrape has under a frame: the least and the most that can be in 3 s, or in 6 s around the restart. */
+const bounds: Readonly<Record<string, readonly [type: string, frame: string, least: number, most: number]>> = {
+  // Half of each second is burned; the target profiles for 2 s.
+  process_cpu: ["cpu/nanoseconds", "main.burnCPU", 0.1e9, 4e9],
+  // At most 200 blocks of 64 KiB a second.
+  memory: ["alloc_space/bytes", "main.allocate", 0, 90e6],
+  goroutine: ["goroutine/count", "main.contend", 4, 4],
+  // At most four that wait at a time.
+  mutex: ["delay/nanoseconds", "main.contend", 0, 28e9],
+  block: ["delay/nanoseconds", "main.contend", 0, 28e9],
+};
+
+function assertPlausible(kind: string, pprof: WrittenPprof): void {
+  const [type, frame, least, most] = bounds[kind];
+  const value = valueUnder([pprof], pprof.name, type, frame);
+  assert.ok(value >= least && value <= most, `${kind}: ${value} of ${type} in one scrape`);
+  for (const [name, total] of Object.entries(pprof.totals)) assert.ok(total >= 0n, `${name}: ${total}`);
 }
 
-/** Builds and starts the service; resolves with its address. */
-async function startService(folder: string) {
-  const binary = join(folder, "service");
-  const cwd = resolve("test/e2e/go/pprof-service");
-  execFileSync("go", ["build", "-o", binary, "."], {
-    cwd,
-    env: { ...process.env, GOFLAGS: "-mod=mod", GOWORK: "off" },
-  });
-  const child = spawn(binary, { stdio: ["ignore", "pipe", "inherit"] });
-  const port = await new Promise<string>((found) => {
-    child.stdout.on("data", (text) => found(String(text).trim().split(" ")[1]));
-  });
-  return { child, address: `127.0.0.1:${port}` };
+function named(pprofs: readonly WrittenPprof[], kind: string): WrittenPprof[] {
+  return pprofs.filter(({ name }) => name === `shop-${kind}`);
 }
 
-describe("a Go service with net/http/pprof", { skip: reasonToSkip(), timeout: 120_000 }, () => {
-  it("is scraped, all five kinds, and go tool pprof reads what we write of it", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "flamepipe-go-"));
-    const { child, address } = await startService(folder);
-    const sink = createSink();
-    const settings = {
-      id: "pprof",
-      kind: "receiver",
-      log: nopLogger,
-      metrics: createMetrics(),
-      build: { name: "flamepipe", version: "0" },
-    } as const;
+/** Until each kind has been written `count` times. */
+async function waitForEach(pipeline: RunningPipeline, count: number): Promise<void> {
+  for (const end = performance.now() + patienceMs; ; await sleep(200)) {
+    const missing = kinds.filter((kind) => named(pipeline.written(), kind).length < count);
+    if (missing.length === 0) return;
+    assert.ok(performance.now() < end, `${missing} came less than ${count} times\n${pipeline.log()}`);
+  }
+}
+
+async function startService(t: TestContext, folder: string, address: string): Promise<CollectorProcess> {
+  const service = startProcess(`${folder}/service`, [address]);
+  t.after(() => service.stop());
+  await service.saw("listening");
+  return service;
+}
+
+describe("a Go service with net/http/pprof", { skip: reasonToSkip("go"), timeout: 240_000 }, () => {
+  it("is scraped, all five kinds, and again after it was restarted", async (t) => {
+    const { folder, problem } = await install("pprof-service", ["go", "build", "-o", "service", "."]);
+    if (problem !== "") return t.skip(problem);
+    const address = `127.0.0.1:${await freePort()}`;
+    const first = await startService(t, folder, address);
     const static_configs = [{ targets: [address], labels: { service_name: "shop" } }];
-    const config = pprofReceiverSchema.parse({ scrape_configs: [{ scrape_interval: "3s", static_configs }] });
-    const receiver = createPprofReceiver(settings, config, sink);
-    const named = (name: string): Profiles[] =>
-      sink.taken
-        .map(({ profiles }) => profiles)
-        .filter((batch) => findAttribute(profilesOf(batch)[0].attributes, "pyroscope.name")?.value.value === name);
-    const kinds = ["process_cpu", "memory", "goroutine", "mutex", "block"];
-    try {
-      await receiver.start(host);
-      for (const end = performance.now() + 60_000; kinds.some((kind) => named(kind).length < 2); ) {
-        assert.ok(performance.now() < end, kinds.map((kind) => `${kind} ${named(kind).length}`).join());
-        await new Promise((wake) => setTimeout(wake, 100));
-      }
-      await receiver.shutdown();
-      assert.equal(await settings.metrics.total("otelcol_scraper_errored_profile_records"), 0);
-      // Half of each second is burned, in one of two seconds' profile; contention is at most four waiters at a time.
-      const cpu = Number(totalsOf(profilesOf(named("process_cpu")[0]))["cpu/nanoseconds"]);
-      assert.ok(cpu > 0.1e9 && cpu < 5e9, `${cpu} ns of CPU`);
-      for (const batch of named("mutex")) {
-        const delay = Number(totalsOf(profilesOf(batch))["delay/nanoseconds"]);
-        assert.ok(delay > 1e9 && delay < 20e9, `${delay} ns of waiting in 3 s`);
-      }
-      const out = join(folder, "pprof");
-      const files = createPprofFiles(fileExporterSchema.parse({ path: out, format: "pprof", create_directory: true }));
-      await files.open();
-      for (const kind of kinds) await files.write(named(kind)[0]);
-      const expected: Record<string, string> = {
-        process_cpu: "sha256",
-        memory: "main.allocate",
-        goroutine: "runtime.gopark",
-        mutex: "sync.(*Mutex).Unlock",
-        block: "sync.(*Mutex).Lock",
-      };
-      for (const kind of kinds) {
-        const name = readdirSync(out).find((file) => file.startsWith(`shop-${kind}-`)) ?? "";
-        const top = execFileSync("go", ["tool", "pprof", "-top", join(out, name)], { encoding: "utf8", stdio: "pipe" });
-        assert.ok(top.includes(expected[kind]), `${kind}:\n${top}`);
-      }
-      // 200 blocks of 64 KiB a second at most.
-      const memory = readdirSync(out).find((file) => file.startsWith("shop-memory-")) ?? "";
-      let allocated = 0;
-      for (const [stack, [, space]] of pprofMeaning(readFileSync(join(out, memory))).samples) {
-        if (stack.includes("main.allocate")) allocated += Number(space);
-      }
-      assert.ok(allocated > 5e6 && allocated < 80e6, `${allocated} bytes in 3 s`);
-    } finally {
-      await receiver.shutdown();
-      child.kill("SIGKILL");
-      rmSync(folder, { recursive: true, force: true });
+    const pipeline = await startPipeline({ pprof: { scrape_configs: [{ scrape_interval: "3s", static_configs }] } });
+    t.after(() => pipeline.close());
+    await waitForEach(pipeline, 2);
+    assert.equal(await pipeline.counted("otelcol_scraper_errored_profile_records"), 0);
+
+    // Its counters begin anew: differences go on from there, and are never negative.
+    await first.stop();
+    await startService(t, folder, address);
+    await waitForEach(pipeline, 4);
+    const { pprofs, stored, log } = await pipeline.finish();
+    const { __name__, ...labels } = stored[0].labels;
+    assert.deepEqual(labels, { service_name: "shop", job: "pprof", instance: address, region: "eu-1" });
+    for (const kind of kinds) for (const one of named(pprofs, kind)) assertPlausible(kind, one);
+    for (const [kind, { type, frame }] of Object.entries(tops)) {
+      const top = goTop(pprofs, `shop-${kind}`, type);
+      assert.ok(top?.includes(frame), `${kind}:\n${top}`);
     }
+    // A scrape between the two processes may have failed; it is said once for each kind, at most.
+    assert.ok((log.match(/can't be scraped/g) ?? []).length <= kinds.length, log);
   });
 });
