@@ -21,16 +21,27 @@ export function readIngestQuery(query: URLSearchParams, nowMs: number): IngestQu
   const { app, labels } = parseAppName(query.get("name") ?? "");
   const from = timeNano(query.get("from"), nowMs);
   const until = timeNano(query.get("until"), nowMs);
-  const rate = query.get("sampleRate") ?? "";
   return {
     app,
     labels,
     format: query.get("format") ?? "",
     spyName: query.get("spyName") || "unknown",
-    sampleRate: /^\d{1,9}$/.test(rate) ? Number(rate) : defaultSampleRate,
+    sampleRate: sampleRateOf(query.get("sampleRate") ?? ""),
     timeUnixNano: from,
     durationNano: until > from ? until - from : 0n,
   };
+}
+
+/** A whole number; one that can't be read, or is below 0, counts as not given. */
+function sampleRateOf(text: string): number {
+  return /^[+-]?\d{1,15}$/.test(text) && Number(text) >= 0 ? Math.abs(Number(text)) : defaultSampleRate;
+}
+
+/** Time that one counted sample stands for; undefined where the values are no CPU samples. */
+export function periodNanoOf({ sampleRate }: IngestQuery): bigint | undefined {
+  if (sampleRate === 0) return undefined;
+  if (sampleRate > 1e9) throw badInput("sampleRate: more than one sample a nanosecond");
+  return BigInt(Math.floor(1e9 / sampleRate));
 }
 
 /**

@@ -11,6 +11,7 @@ import { decodingError, RequestBatch, withTenant } from "./intake.js";
 import { attributesOf, type Label } from "./labels.js";
 import { multipartBoundary, parseMultipart } from "./multipart.js";
 import { ingestedName, readDisplayNames } from "./profile-name.js";
+import { addRecording } from "./recording.js";
 import { addStacks, isStackFormat, type StackFormat, stackTypeOf } from "./stacks.js";
 
 const paths = ["/ingest", "/pyroscope/ingest"];
@@ -39,7 +40,7 @@ function readInto(batch: RequestBatch, request: IngestRequest, body: Buffer, now
     const fields = boundary === undefined ? undefined : parseMultipart(body, boundary);
     const format = formatOf(query, type, fields !== undefined);
     if (format === "pprof") addPprof(batch, query, fields ?? new Map([["profile", body]]));
-    else if (format === "jfr") throw badInput("jfr: not supported");
+    else if (format === "jfr") addJfr(batch, query, fields ?? new Map([["jfr", body]]));
     else addStackProfile(batch, query, format, fields ? fieldOf(fields, "profile") : body);
   } catch (error) {
     throw decodingError(error);
@@ -83,10 +84,22 @@ function addPprof(batch: RequestBatch, query: IngestQuery, fields: ReadonlyMap<s
   });
 }
 
+function addJfr(batch: RequestBatch, query: IngestQuery, fields: ReadonlyMap<string, Buffer>): void {
+  const jfr = fieldOf(fields, "jfr");
+  addRecording(batch, query, namedSeriesLabels(query, query.app), jfr, fields.get("labels"));
+}
+
 function addStackProfile(batch: RequestBatch, query: IngestQuery, format: StackFormat, body: Buffer): void {
   const { app, type } = stackTypeOf(query);
-  const series = batch.series(attributesOf(type.name, seriesLabels(query, app)));
+  const series = batch.series(attributesOf(type.name, namedSeriesLabels(query, app)));
   addStacks(series, format, body, query, type, batch.maxBytes);
+}
+
+/** As `seriesLabels`; an application that isn't the service stays as app_name. */
+function namedSeriesLabels(query: IngestQuery, app: string): Label[] {
+  const all = seriesLabels(query, app);
+  const has = (name: string) => query.labels.some(([key]) => key === name);
+  return has("service_name") && !has("app_name") ? [...all, ["app_name", app]] : all;
 }
 
 /** Values were made delta by the client, and it says who it is. */

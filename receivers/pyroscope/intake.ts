@@ -19,7 +19,7 @@ export interface SeriesScope {
 /** A batch made of the profiles of one request: all of them are good, or none goes further. */
 export class RequestBatch {
   readonly maxBytes: number;
-  private readonly builder = new ProfilesBuilder();
+  readonly builder = new ProfilesBuilder();
   private bytes = 0;
 
   /** `maxBytes`: what all profiles of the request may take, decompressed. */

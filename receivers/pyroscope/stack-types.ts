@@ -1,6 +1,6 @@
 import { badInput } from "../../src/component/errors.js";
 import type { ValueType } from "../../src/pdata/profiles.js";
-import type { IngestQuery } from "./ingest-query.js";
+import { type IngestQuery, periodNanoOf } from "./ingest-query.js";
 
 /** What the values of bare stacks are. */
 export interface StackType {
@@ -49,12 +49,13 @@ const timed: ReadonlyMap<string, { name: string; type: string }> = new Map([
 ]);
 
 /** The type of an application's bare stacks, and its name without the part that said so. */
-export function stackTypeOf({ app, sampleRate }: IngestQuery): { app: string; type: StackType } {
+export function stackTypeOf(query: IngestQuery): { app: string; type: StackType } {
+  const { app } = query;
   const dot = app.lastIndexOf(".");
   const ending = app.slice(dot + 1);
   const service = app.slice(0, Math.max(0, dot));
   const timer = timed.get(ending);
-  const type = timer ? timedType(timer.name, timer.type, sampleRate) : byEnding.get(ending);
+  const type = timer ? timedType(timer.name, timer.type, periodNanoOf(query)) : byEnding.get(ending);
   if (!type || service === "") {
     const known = [...timed.keys(), ...byEnding.keys()].map((key) => `.${key}`).join(", ");
     throw badInput(`name: unknown profile type ${JSON.stringify(ending.slice(0, 100))}; it has to end in ${known}`);
@@ -62,8 +63,7 @@ export function stackTypeOf({ app, sampleRate }: IngestQuery): { app: string; ty
   return { app: service, type };
 }
 
-function timedType(name: string, type: string, sampleRate: number): StackType {
-  if (sampleRate === 0) return plain(name, "samples", "count");
-  const period = BigInt(Math.floor(1e9 / sampleRate));
+function timedType(name: string, type: string, period: bigint | undefined): StackType {
+  if (period === undefined) return plain(name, "samples", "count");
   return { name, sampleType: { type, unit: "nanoseconds" }, periodType: cpu, period, scale: period };
 }

@@ -1,5 +1,5 @@
 import type { ProfileBuilder } from "../pdata/builder.js";
-import { invalid } from "./invalid.js";
+import { invalid, TooLargeError } from "./invalid.js";
 
 interface Row {
   readonly stack: number;
@@ -10,6 +10,8 @@ interface Row {
 }
 
 const maxAttributeLists = 1 << 21;
+/** A row takes far more room than the few bytes that it can be written with. */
+const defaultMaxRows = 2_000_000;
 const maxInt64 = (1n << 63n) - 1n;
 
 /** Adds up the values of samples that are equal in stack and attributes, for formats that write each event by itself. */
@@ -17,12 +19,14 @@ export class CountedStacks {
   /** Each sum is multiplied by this when it is written. */
   scale = 1n;
   private readonly format: string;
+  private readonly maxRows: number;
   private readonly rows = new Map<number, Row>();
   private readonly lists = new Map<string, number>();
 
   /** `format` is named in error texts. */
-  constructor(format: string) {
+  constructor(format: string, maxRows = defaultMaxRows) {
     this.format = format;
+    this.maxRows = maxRows;
   }
 
   /** Indices of the stack and of attributes (in one order for one meaning), and a value per sample type. */
@@ -35,10 +39,15 @@ export class CountedStacks {
     const key = stack * maxAttributeLists + (attributes.length === 0 && link === 0 ? 0 : this.listId(attributes, link));
     const row = this.rows.get(key);
     if (!row) {
+      if (this.rows.size === this.maxRows) throw this.tooMany();
       this.rows.set(key, { stack, attributes, link, values });
       return;
     }
     for (let i = 0; i < values.length; i++) row.values[i] = exactSum(row.values[i], values[i]);
+  }
+
+  private tooMany(): TooLargeError {
+    return new TooLargeError(`${this.format}: more than ${this.maxRows} different samples`);
   }
 
   private listId(attributes: readonly number[], link: number): number {

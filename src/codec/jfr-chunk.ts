@@ -1,4 +1,4 @@
-import { invalid } from "./invalid.js";
+import { invalid, TooLargeError } from "./invalid.js";
 import { JfrCursor, type JfrLong, type StringReference } from "./jfr-cursor.js";
 import { type JfrClass, type JfrField, readMetadata } from "./jfr-metadata.js";
 
@@ -12,6 +12,8 @@ export type JfrValue = JfrLong | string | StringReference | undefined | JfrValue
 
 const headerBytes = 68;
 const maxStructDepth = 8;
+/** Values of constants that are kept, of one chunk: 1.6 million frames. */
+const maxKeptValues = 8_000_000;
 const metadataType = 0;
 const checkpointType = 1;
 /** Constant pools that stacks and labels need; others are read over. */
@@ -42,6 +44,7 @@ export class JfrChunk {
   private readonly start: number;
   /** Values that may still be read: classes can be nested so that they take no bytes but much time. */
   private budget: number;
+  private room = maxKeptValues;
   private classes = new Map<JfrLong, JfrClass>();
   private readonly pools = new Map<string, Map<JfrLong, JfrValue>>();
 
@@ -128,8 +131,13 @@ export class JfrChunk {
       }
       for (let entries = cursor.count(); entries > 0; entries--) {
         const key = cursor.long();
+        const budget = this.budget;
         const value = this.readOne(cursor, type, false, 0);
-        if (isWanted) pool.set(key, value);
+        if (!isWanted) continue;
+        this.room -= budget - this.budget;
+        if (this.room < 0)
+          throw new TooLargeError(`jfr: more than ${maxKeptValues} values in the constants of a chunk`);
+        pool.set(key, value);
       }
     }
   }

@@ -1,16 +1,17 @@
 import { keyValue, stringValue } from "../pdata/any-value.js";
-import type { ScopeBuilder } from "../pdata/builder.js";
+import type { ProfilesBuilder, ScopeBuilder } from "../pdata/builder.js";
 import type { ValueType } from "../pdata/profiles.js";
 import { captureAttributes } from "./capture.js";
 import { CountedStacks } from "./counted-stacks.js";
 import { gunzip, isGzip } from "./gunzip.js";
 import { invalid, looksLike, TooLargeError } from "./invalid.js";
 import { JfrChunk, type JfrEvent, type JfrValue } from "./jfr-chunk.js";
+import { type JfrKind, type JfrKindKey, jfrKinds } from "./jfr-kinds.js";
 import { type JfrLabels, noJfrLabels } from "./jfr-labels.js";
 import { JfrStacks } from "./jfr-stacks.js";
 import { defaultMaxBytes, newCaptureId } from "./pprof-decode.js";
 import { nameAttribute } from "./profile-kinds.js";
-import { cpuType, type StackOptions, type StackSummary, wallType } from "./stack-options.js";
+import type { StackOptions, StackSummary } from "./stack-options.js";
 
 export interface JfrOptions extends StackOptions {
   /** Time that a sample of cpu or wall stands for; default as the recording's settings say, else 10 ms. */
@@ -18,43 +19,6 @@ export interface JfrOptions extends StackOptions {
   /** The labels that came beside the recording. */
   readonly labels?: JfrLabels;
 }
-
-interface Kind {
-  /** Pyroscope's name. */
-  readonly name: string;
-  readonly sampleTypes: readonly ValueType[];
-  readonly periodType: ValueType;
-}
-
-function type(name: string, unit: string): ValueType {
-  return Object.freeze({ type: name, unit });
-}
-
-const space = type("space", "bytes");
-const contentions = [type("contentions", "count"), type("delay", "nanoseconds")];
-const kinds = {
-  cpu: { name: "process_cpu", sampleTypes: [cpuType], periodType: cpuType },
-  wall: { name: "wall", sampleTypes: [wallType], periodType: wallType },
-  inTlab: {
-    name: "memory",
-    sampleTypes: [type("alloc_in_new_tlab_objects", "count"), type("alloc_in_new_tlab_bytes", "bytes")],
-    periodType: space,
-  },
-  outsideTlab: {
-    name: "memory",
-    sampleTypes: [type("alloc_outside_tlab_objects", "count"), type("alloc_outside_tlab_bytes", "bytes")],
-    periodType: space,
-  },
-  allocSample: {
-    name: "memory",
-    sampleTypes: [type("alloc_sample_objects", "count"), type("alloc_sample_bytes", "bytes")],
-    periodType: space,
-  },
-  live: { name: "memory", sampleTypes: [type("live", "count")], periodType: type("objects", "count") },
-  monitor: { name: "mutex", sampleTypes: contentions, periodType: type("mutex", "count") },
-  park: { name: "block", sampleTypes: contentions, periodType: type("block", "count") },
-} satisfies Record<string, Kind>;
-type KindKey = keyof typeof kinds;
 
 const settings: ReadonlySet<string> = new Set(["jdk.ActiveSetting"]);
 const samples: ReadonlySet<string> = new Set([
@@ -64,43 +28,51 @@ const samples: ReadonlySet<string> = new Set([
   "jdk.ObjectAllocationOutsideTLAB",
   "jdk.ObjectAllocationSample",
   "profiler.LiveObject",
+  "profiler.Malloc",
   "jdk.JavaMonitorEnter",
   "jdk.ThreadPark",
 ]);
 
+/** A recording that has been read: all of it was good, and nothing of it is in a scope yet. */
+export interface JfrRecording {
+  /** What the agent was told to sample: cpu, itimer, wall, alloc …; "" where the recording doesn't say. */
+  readonly event: string;
+  /** Adds its profiles to a scope of the builder that it was read with. Once. */
+  addTo(scope: ScopeBuilder): StackSummary;
+}
+
 /**
- * Adds a JFR recording, gzip or plain, to a batch being built: profiles of the CPU, wall, allocation and lock events in
- * it, typed and named as Pyroscope stores them. Other events are read over. Throws InvalidProfilesError.
+ * Reads a JFR recording, gzip or plain: the CPU, wall, allocation and lock events in it, typed and named as Pyroscope
+ * stores them. Other events are read over. Throws InvalidProfilesError; the builder ends with that.
  */
-export function addJfr(scope: ScopeBuilder, bytes: Buffer, options: JfrOptions = {}): StackSummary {
+export function readJfr(builder: ProfilesBuilder, bytes: Buffer, options: JfrOptions = {}): JfrRecording {
   const maxBytes = options.maxBytes ?? defaultMaxBytes;
   const plain = isGzip(bytes) ? gunzip("jfr", bytes, maxBytes) : bytes;
   if (plain.length > maxBytes) throw new TooLargeError(`jfr: larger than ${maxBytes} bytes`);
   if (plain.length < 4 || plain.readUInt32BE(0) !== 0x464c5200) throw invalid("jfr", `no recording${looksLike(plain)}`);
-  const recording = new Recording(scope, options);
+  const recording = new Recording(builder, options);
   for (let at = 0; at < plain.length; ) {
     const chunk = new JfrChunk(plain, at);
     recording.add(chunk);
     at = chunk.end;
   }
-  return recording.finish();
+  return recording;
 }
 
-class Recording {
-  private readonly scope: ScopeBuilder;
+class Recording implements JfrRecording {
+  event = "";
+  private readonly builder: ProfilesBuilder;
   private readonly options: JfrOptions;
   private readonly labels: JfrLabels;
-  private readonly counts = new Map<KindKey, CountedStacks>();
+  private readonly counts = new Map<JfrKindKey, CountedStacks>();
   private readonly contexts = new Map<string, readonly number[]>();
   private startNano = 0n;
   private endNano = 0n;
   private periodNano = 10_000_000n;
-  /** What async-profiler was told to sample: wall, cpu, itimer … */
-  private engine = "";
   private eventCount = 0;
 
-  constructor(scope: ScopeBuilder, options: JfrOptions) {
-    this.scope = scope;
+  constructor(builder: ProfilesBuilder, options: JfrOptions) {
+    this.builder = builder;
     this.options = options;
     this.labels = options.labels ?? noJfrLabels;
   }
@@ -110,14 +82,14 @@ class Recording {
     const end = chunk.startNano + chunk.durationNano;
     if (end > this.endNano) this.endNano = end;
     chunk.events(settings, (event) => this.setting(chunk, event));
-    const stacks = new JfrStacks(chunk, this.scope.builder);
+    const stacks = new JfrStacks(chunk, this.builder);
     chunk.events(samples, (event) => this.sample(chunk, stacks, event));
   }
 
   private setting(chunk: JfrChunk, event: JfrEvent): void {
     const name = chunk.text(field(event, "name"));
     const value = chunk.text(field(event, "value"));
-    if (name === "event") this.engine = value;
+    if (name === "event") this.event = value;
     // "0" stands for the default.
     if (name === "interval" && /^[1-9]\d{0,15}$/.test(value)) this.periodNano = BigInt(value);
   }
@@ -127,14 +99,17 @@ class Recording {
     this.eventCount++;
     if (event.type.name === "jdk.ExecutionSample") {
       if (threadState(chunk, event) !== "STATE_SLEEPING") this.count("cpu", stack, event, [1]);
-      if (this.engine === "wall") this.count("wall", stack, event, [1]);
+      if (this.event === "wall") this.count("wall", stack, event, [1]);
       return;
     }
     const { kind, values } = measured(chunk, event);
+    if (kind === "wall" && this.event === "wall" && threadState(chunk, event) === "STATE_RUNNABLE") {
+      this.count("cpu", stack, event, [...values]);
+    }
     this.count(kind, stack, event, values);
   }
 
-  private count(kind: KindKey, stack: number, event: JfrEvent, values: (number | bigint)[]): void {
+  private count(kind: JfrKindKey, stack: number, event: JfrEvent, values: (number | bigint)[]): void {
     let counts = this.counts.get(kind);
     if (!counts) {
       counts = new CountedStacks("jfr");
@@ -143,20 +118,23 @@ class Recording {
     counts.addLinked(stack, this.attributes(event), this.link(event), values);
   }
 
-  /** attribute_table indices of the labels that stood when the event happened. */
+  /** attribute_table indices of the labels that stood when the event happened, and of ids that make no link. */
   private attributes(event: JfrEvent): readonly number[] {
     const context = BigInt(number(event, "contextId"));
     const spanName = BigInt(number(event, "spanName"));
-    const span = this.link(event) === 0 ? number(event, "spanId") : 0;
-    if (context === 0n && spanName === 0n && span === 0) return [];
-    const key = `${context} ${spanName} ${span}`;
+    const isLinked = this.link(event) !== 0;
+    const span = isLinked ? 0 : number(event, "spanId");
+    const trace = isLinked ? "" : traceId(event);
+    if (context === 0n && spanName === 0n && span === 0 && trace === "") return [];
+    const key = `${context} ${spanName} ${span} ${trace}`;
     let known = this.contexts.get(key);
     if (!known) {
       const labels = [...(this.labels.contexts.get(context) ?? [])];
       const name = this.labels.strings.get(spanName);
       if (name) labels.push(["span_name", name]);
       if (span !== 0) labels.push(["span_id", hex(span)]);
-      const { builder } = this.scope;
+      if (trace !== "") labels.push(["trace_id", trace]);
+      const { builder } = this;
       known = labels.map(([label, value]) => builder.attribute(keyValue(label, stringValue(value))));
       this.contexts.set(key, known);
     }
@@ -166,27 +144,23 @@ class Recording {
   /** The span that ran, where the agent knew its trace too. */
   private link(event: JfrEvent): number {
     const span = number(event, "spanId");
-    const traceHigh = number(event, "traceIdHi");
-    const traceLow = number(event, "traceIdLo");
-    if (span === 0 || (traceHigh === 0 && traceLow === 0)) return 0;
-    const trace = Buffer.from(hex(traceHigh) + hex(traceLow), "hex");
-    return this.scope.builder.link(trace, Buffer.from(hex(span), "hex"));
+    const trace = traceId(event);
+    if (span === 0 || trace === "") return 0;
+    return this.builder.link(Buffer.from(trace, "hex"), Buffer.from(hex(span), "hex"));
   }
 
-  finish(): StackSummary {
+  addTo(scope: ScopeBuilder): StackSummary {
     const { attributes = [], timeUnixNano = this.startNano } = this.options;
     const durationNano = this.options.durationNano ?? this.endNano - this.startNano;
     const periodNano = this.options.periodNano ?? this.periodNano;
     const sampleTypes: ValueType[] = [];
     for (const [key, counts] of this.counts) {
-      const kind: Kind = kinds[key];
+      const kind: JfrKind = jfrKinds[key];
       const isTime = key === "cpu" || key === "wall";
       const common = { timeUnixNano, durationNano, periodType: kind.periodType, period: isTime ? periodNano : 0n };
       const own = captureAttributes(newCaptureId(), kind.sampleTypes);
       const all = [...attributes, keyValue(nameAttribute, stringValue(kind.name)), ...own];
-      const profiles = kind.sampleTypes.map((sampleType) =>
-        this.scope.profile({ ...common, sampleType, attributes: all }),
-      );
+      const profiles = kind.sampleTypes.map((sampleType) => scope.profile({ ...common, sampleType, attributes: all }));
       if (isTime) counts.scale = periodNano;
       counts.write(...profiles);
       sampleTypes.push(...kind.sampleTypes);
@@ -196,7 +170,7 @@ class Recording {
 }
 
 /** What an event other than an execution sample counts. */
-function measured(chunk: JfrChunk, event: JfrEvent): { kind: KindKey; values: (number | bigint)[] } {
+function measured(chunk: JfrChunk, event: JfrEvent): { kind: JfrKindKey; values: (number | bigint)[] } {
   switch (event.type.name) {
     case "profiler.WallClockSample":
       return { kind: "wall", values: [number(event, "samples") || 1] };
@@ -206,6 +180,8 @@ function measured(chunk: JfrChunk, event: JfrEvent): { kind: KindKey; values: (n
       return { kind: "outsideTlab", values: [1, number(event, "allocationSize")] };
     case "jdk.ObjectAllocationSample":
       return { kind: "allocSample", values: [1, number(event, "weight")] };
+    case "profiler.Malloc":
+      return { kind: "malloc", values: [1, number(event, "size")] };
     case "profiler.LiveObject":
       return { kind: "live", values: [1] };
     default: {
@@ -224,6 +200,13 @@ function field({ type: { fields }, values }: JfrEvent, name: string): JfrValue {
 function number(event: JfrEvent, name: string): number | bigint {
   const value = field(event, name);
   return typeof value === "number" || typeof value === "bigint" ? value : 0;
+}
+
+/** 32 hex digits; "" where the event has none. */
+function traceId(event: JfrEvent): string {
+  const high = number(event, "traceIdHi");
+  const low = number(event, "traceIdLo");
+  return high === 0 && low === 0 ? "" : hex(high) + hex(low);
 }
 
 function threadState(chunk: JfrChunk, event: JfrEvent): string {

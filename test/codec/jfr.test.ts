@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { addJfr, type JfrOptions } from "../../src/codec/jfr.js";
+import { type JfrOptions, readJfr } from "../../src/codec/jfr.js";
 import { parseJfrLabels } from "../../src/codec/jfr-labels.js";
 import { profileName } from "../../src/codec/profile-kinds.js";
 import { ProfilesBuilder } from "../../src/pdata/builder.js";
@@ -24,7 +24,7 @@ function part(file: string, name: string): Buffer {
 
 function decode(bytes: Buffer, options?: JfrOptions): Profiles {
   const builder = new ProfilesBuilder();
-  addJfr(builder.resource([]).scope(), bytes, options);
+  readJfr(builder, bytes, options).addTo(builder.resource([]).scope());
   return Profiles.parse(Buffer.concat(builder.finish().encode()));
 }
 
@@ -153,9 +153,15 @@ test("prefixes and mutations never crash, hang or slip through as something else
   assert.ok(refusals > 50, `${refusals} refused`);
 });
 
-test("classes that are nested without bytes end in bounded time", () => {
-  const strings = ["", "root", "metadata", "class", "id", "name", "field", "jdk.ExecutionSample", "x"];
-  const text = (value: string) => (strings.indexOf(value) < 0 ? strings.push(value) - 1 : strings.indexOf(value));
+interface TestField {
+  readonly name: string;
+  readonly class: string;
+}
+
+/** A recording of one chunk with these classes (by id, with fields) and these events behind the metadata. */
+function recordingOf(classes: readonly { id: string; name: string; fields: TestField[] }[], events: Buffer): Buffer {
+  const strings = [""];
+  const text = (value: string) => (strings.includes(value) ? strings.indexOf(value) : strings.push(value) - 1);
   const element = (name: string, attributes: [string, string][], children: number[][]): number[] => [
     text(name),
     attributes.length,
@@ -163,52 +169,46 @@ test("classes that are nested without bytes end in bounded time", () => {
     children.length,
     ...children.flat(),
   ];
-  const levels = 7;
-  const classes = Array.from({ length: levels }, (_, level) =>
-    element(
-      "class",
-      [
-        ["id", String(level)],
-        ["name", "x"],
-      ],
-      Array.from({ length: level === levels - 1 ? 0 : 40 }, () =>
-        element(
-          "field",
-          [
-            ["name", "x"],
-            ["class", String(level + 1)],
-          ],
-          [],
-        ),
-      ),
-    ),
-  );
-  const event = element(
-    "class",
-    [
-      ["id", "100"],
-      ["name", "jdk.ExecutionSample"],
-    ],
-    [
-      element(
-        "field",
-        [
-          ["name", "x"],
-          ["class", "0"],
-        ],
-        [],
-      ),
-    ],
-  );
-  const tree = element("root", [], [element("metadata", [], [...classes, event])]);
+  const classElements = classes.map(({ id, name, fields }) => {
+    const fieldElements = fields.map((field) => element("field", Object.entries(field), []));
+    return element("class", Object.entries({ id, name }), fieldElements);
+  });
+  const tree = element("root", [], [element("metadata", [], classElements)]);
   const pool = strings.flatMap((value) => [3, value.length, ...Buffer.from(value)]);
-  const body = [0, 0, 0, 0, strings.length, ...pool, ...tree];
-  const size = body.length + 2;
-  const metadata = [(size & 0x7f) | 0x80, size >> 7, ...body];
-  const content = Buffer.from([...metadata, 2, 100]);
+  const metadata = eventOf(0, Buffer.from([0, 0, 0, strings.length, ...pool, ...tree]));
   const header = Buffer.from(gunzipSync(part("0001.bin", "jfr")).subarray(0, 68));
-  header.writeBigUInt64BE(BigInt(68 + content.length), 8);
+  header.writeBigUInt64BE(BigInt(68 + metadata.length + events.length), 8);
+  return Buffer.concat([header, metadata, events]);
+}
+
+function varint(value: number): number[] {
+  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(Math.floor(value / 0x80))];
+}
+
+function eventOf(type: number, content: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from([type]), content]);
+  let sizeBytes = 1;
+  while (varint(body.length + sizeBytes).length > sizeBytes) sizeBytes++;
+  return Buffer.concat([Buffer.from(varint(body.length + sizeBytes)), body]);
+}
+
+test("classes that are nested without bytes end in bounded time", () => {
+  const levels = 7;
+  const classes = Array.from({ length: levels }, (_, level) => ({
+    id: String(level),
+    name: "x",
+    fields: Array.from({ length: level === levels - 1 ? 0 : 40 }, () => ({ name: "x", class: String(level + 1) })),
+  }));
+  const sample = { id: "100", name: "jdk.ExecutionSample", fields: [{ name: "x", class: "0" }] };
   const began = performance.now();
-  refused(Buffer.concat([header, content]), /^jfr: classes that say more than their bytes$/);
+  refused(recordingOf([...classes, sample], Buffer.from([2, 100])), /^jfr: classes that say more than their bytes$/);
   assert.ok(performance.now() - began < 1000);
+});
+
+test("constants beyond what may be kept are too large, not a heap that grows", () => {
+  const text = { id: "20", name: "java.lang.String", fields: [] };
+  const pool = (count: number) =>
+    eventOf(1, Buffer.concat([Buffer.from([0, 0, 0, 0, 1, 20, ...varint(count)]), Buffer.alloc(2 * count, 1)]));
+  assert.deepEqual(totals(decode(recordingOf([text], pool(1000)))), {});
+  refused(recordingOf([text], pool(8_000_001)), /^jfr: more than 8000000 values in the constants of a chunk$/);
 });

@@ -67,11 +67,6 @@ const differences: Readonly<Record<string, Difference>> = {
   ingest_groups_empty_ok: refused("no body"),
   ingest_groups_no_space_ok: refused("a line without a count, which Pyroscope skips"),
   ingest_groups_negative: refused("a negative count, which Pyroscope skips"),
-  // Formats that are refused with a reason for now.
-  "sdk_pyroscope-java_0001": refused("jfr"),
-  "sdk_pyroscope-java_0002": refused("jfr"),
-  "sdk_pyroscope-java_0003": refused("jfr"),
-  "sdk_pyroscope-java_0004": refused("jfr"),
   // Tenants and rates are for exporters and processors to judge.
   tenant_missing_push: taken("a tenant is not asked for", cpuOf(8)),
   tenant_missing_ingest: taken("a tenant is not asked for", cpuOf(8)),
