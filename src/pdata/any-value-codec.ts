@@ -2,6 +2,16 @@ import { FIXED64, LEN, type Reader, VARINT, type Writer } from "../proto/wire.js
 import { type AnyValue, emptyValue, type KeyValue } from "./any-value.js";
 
 /** AnyValue and KeyValue on the wire. The bytes have passed the scanner: references are resolved, depth is bounded. */
+
+/** Fields that the decoder did not know, counted to see whether a value has any. */
+let unknownFields = 0;
+
+/**
+ * Attributes that hold fields we don't know, with their bytes: whoever edits their neighbours hands on the same objects,
+ * and they are written as they were received. Rare, so the bytes are copied rather than kept alive with their request.
+ */
+const received = new WeakMap<KeyValue, Buffer>();
+
 export function decodeAnyValue(reader: Reader): AnyValue {
   let value: AnyValue = emptyValue;
   while (reader.next()) {
@@ -28,7 +38,7 @@ export function decodeAnyValue(reader: Reader): AnyValue {
         value = { type: "bytes", value: reader.bytes() };
         break;
       default:
-        reader.skip();
+        skipUnknown(reader);
     }
   }
   return value;
@@ -38,20 +48,29 @@ function elements<T>(reader: Reader, decode: (element: Reader) => T): T[] {
   const out: T[] = [];
   while (reader.next()) {
     if (reader.field === 1) out.push(decode(reader.message()));
-    else reader.skip();
+    else skipUnknown(reader);
   }
   return out;
 }
 
+function skipUnknown(reader: Reader): void {
+  unknownFields++;
+  reader.skip();
+}
+
 export function decodeKeyValue(reader: Reader): KeyValue {
+  const { buf, pos, end } = reader;
+  const before = unknownFields;
   let key = "";
   let value: AnyValue = emptyValue;
   while (reader.next()) {
     if (reader.field === 1) key = reader.string();
     else if (reader.field === 2) value = decodeAnyValue(reader.message());
-    else reader.skip();
+    else skipUnknown(reader);
   }
-  return { key, value, unit: "" };
+  const entry = { key, value, unit: "" };
+  if (unknownFields !== before) received.set(entry, Buffer.from(buf.subarray(pos, end)));
+  return entry;
 }
 
 /** Appends the content of an AnyValue. */
@@ -94,6 +113,11 @@ export function encodeAnyValue(writer: Writer, value: AnyValue): void {
 
 /** Appends the content of a KeyValue. */
 export function encodeKeyValue(writer: Writer, entry: KeyValue): void {
+  const bytes = unknownFields > 0 ? received.get(entry) : undefined;
+  if (bytes) {
+    writer.raw(bytes, 0, bytes.length);
+    return;
+  }
   writer.string(1, entry.key);
   if (entry.value.type === "empty") return;
   writer.tag(2, LEN);

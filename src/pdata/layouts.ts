@@ -9,6 +9,8 @@ interface Evidence {
   /** Fields that only the current (or only an older) Sample can have. */
   currentSample: boolean;
   olderSample: boolean;
+  /** Field 3 as a varint that is not 0: a current link, or an attribute of an older list that was not packed. */
+  bareThree: boolean;
   /** Field 4 as a varint: an older link, or a current value that was not packed. */
   bareFour: boolean;
   bareFourTwice: boolean;
@@ -18,6 +20,9 @@ interface Evidence {
   /** Every sample makes sense in an older layout. */
   olderFits: boolean;
   profile18: boolean;
+  /** Field 2 and timestamps that are equal in number in every sample, as older values are; how many. */
+  pairs: number;
+  unpaired: boolean;
 }
 
 /** The layouts to try, the likeliest first; the one that passes the scan is taken. */
@@ -25,12 +30,15 @@ export function likelyLayouts(buf: Buffer): readonly Layout[] {
   const evidence: Evidence = {
     currentSample: false,
     olderSample: false,
+    bareThree: false,
     bareFour: false,
     bareFourTwice: false,
     packs: false,
     unpacks: false,
     olderFits: true,
     profile18: false,
+    pairs: 0,
+    unpaired: false,
   };
   try {
     eachMessage(new Reader(buf, 0, buf.length), 1, (resource) =>
@@ -40,15 +48,22 @@ export function likelyLayouts(buf: Buffer): readonly Layout[] {
     if (!(caught instanceof WireError)) throw caught;
     return ["1.10"];
   }
-  return judge(evidence);
+  const likely = judge(evidence);
+  // Pairs of values and timestamps look like attribute indices; which are in range only by chance.
+  const paired = evidence.pairs > 1 && !evidence.unpaired && !evidence.currentSample;
+  return paired && likely[0] === "1.10" ? [...likely, ...older(evidence)] : likely;
+}
+
+function older(evidence: Evidence): readonly Layout[] {
+  return evidence.profile18 ? ["1.8", "1.9"] : ["1.9", "1.8"];
 }
 
 function judge(evidence: Evidence): readonly Layout[] {
-  const older: readonly Layout[] = evidence.profile18 ? ["1.8", "1.9"] : ["1.9", "1.8"];
   if (evidence.currentSample) return ["1.10"];
-  if (evidence.olderSample) return older;
+  if (evidence.olderSample) return older(evidence);
+  if (evidence.bareThree) return ["1.10"];
   const link = evidence.bareFour && !evidence.bareFourTwice && evidence.packs && !evidence.unpacks;
-  if (link && evidence.olderFits) return [...older, "1.10"];
+  if (link && evidence.olderFits) return [...older(evidence), "1.10"];
   if (evidence.profile18) return ["1.8", "1.10"];
   return ["1.10"];
 }
@@ -90,6 +105,8 @@ function readSample(reader: Reader, evidence: Evidence): void {
   let fours = 0;
   let two = false;
   let values = false;
+  let twos = 0;
+  let fives = 0;
   while (reader.next()) {
     const { field, wireType } = reader;
     if (field === 3 && wireType === LEN) evidence.olderSample = true;
@@ -97,21 +114,40 @@ function readSample(reader: Reader, evidence: Evidence): void {
     else if (field === 4 && wireType === VARINT) fours++;
     else if (field === 2) {
       two = true;
+      twos += elements(reader);
       if (wireType === LEN) evidence.packs = true;
       else evidence.unpacks = true;
+      continue;
     } else if (field === 5) {
       values = true;
+      fives += elements(reader);
       if (wireType === LEN) evidence.packs = true;
       else if (wireType === FIXED64) evidence.unpacks = true;
-    } else if (field === 3 && wireType === VARINT && reader.uint32() !== 0) {
-      evidence.currentSample = true;
       continue;
-    } else if (field === 3 && wireType === VARINT) continue;
+    } else if (field === 3 && wireType === VARINT) {
+      if (reader.uint32() !== 0) evidence.bareThree = true;
+      continue;
+    }
     reader.skip();
   }
   if (fours > 0) evidence.bareFour = true;
   if (fours > 1) evidence.bareFourTwice = true;
+  evidence.pairs += twos;
+  if (twos !== fives) evidence.unpaired = true;
   // Nothing counts the events in the current reading: field 2 must be an older sample's values.
   if (!values && fours === 0 && two) evidence.olderSample = true;
   if (!two && !values) evidence.olderFits = false;
+}
+
+/** Skips the reader's field; how many varints (of field 2) or fixed64s (of field 5) are in it. */
+function elements(reader: Reader): number {
+  if (reader.wireType !== LEN) {
+    reader.skip();
+    return 1;
+  }
+  const content = reader.bytes();
+  if (reader.field === 5) return content.length / 8;
+  let count = 0;
+  for (let i = 0; i < content.length; i++) if (content[i] < 0x80) count++;
+  return count;
 }

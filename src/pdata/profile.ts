@@ -17,6 +17,8 @@ export class Profile {
   end: number;
   dirty = false;
   private samples = -1;
+  /** Where the attributes that were last read stand in attribute_table. */
+  private tableIndices: ReadonlyMap<KeyValue, number> = new Map();
 
   constructor(batch: Batch, buf: Buffer, start: number, end: number) {
     this.batch = batch;
@@ -116,12 +118,18 @@ export class Profile {
   get attributes(): readonly KeyValue[] {
     const list = this.find(11)?.message();
     if (!list) return [];
-    return Array.from(indices(list), (index) => this.batch.dictionary.attribute(index));
+    const read = new Map<KeyValue, number>();
+    for (const index of indices(list)) read.set(this.batch.dictionary.attribute(index), index);
+    this.tableIndices = read;
+    return [...read.keys()];
   }
 
+  /** Attributes that `attributes` returned last keep their entry of the table as it is, fields that we don't know included. */
   setAttributes(attributes: readonly KeyValue[]): void {
     const kept = new Writer(8 * attributes.length + 16);
-    for (const attribute of attributes) kept.varint(this.batch.dictionary.appendAttribute(attribute));
+    for (const attribute of attributes) {
+      kept.varint(this.tableIndices.get(attribute) ?? this.batch.dictionary.appendAttribute(attribute));
+    }
     this.batch.needsPrune = true;
     this.replace((1 << 11) | this.payloadFields(), (writer) => {
       if (kept.pos > 0) writer.lengthDelimited(11, kept.buf, 0, kept.pos);

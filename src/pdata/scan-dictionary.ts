@@ -280,6 +280,9 @@ function checkAttribute(buf: Buffer, p: number, end: number, counts: Int32Array)
 /** Known fields of each table's message; others don't count when an entry is held against zero. */
 const knownFields = [0, 5, 4, 4, 2, 0, 3, 1];
 
+/** Of each table's message, the fields that are int32 (a bit mask of 1 << number): their upper 32 bits don't count. */
+const int32Fields = [0, 1 << 4, 1 << 1, 0b1110, 0, 0, 0b1010, 0];
+
 /** True if the entry means zero: nothing set, or only zeros (a link of zero bytes, an attribute with an empty value). */
 function isZeroEntry(buf: Buffer, start: number, end: number, table: number): boolean {
   if (table === STRING) return start === end;
@@ -287,7 +290,9 @@ function isZeroEntry(buf: Buffer, start: number, end: number, table: number): bo
   while (reader.next()) {
     if (reader.field > knownFields[table]) reader.skip();
     else if (reader.wireType === 0) {
-      if (reader.skipVarintHigh() !== 0 || reader.low !== 0) return false;
+      const high = reader.skipVarintHigh();
+      const isInt32 = (int32Fields[table] & (1 << reader.field)) !== 0;
+      if (reader.low !== 0 || (high !== 0 && !isInt32)) return false;
     } else if (reader.wireType === 2) {
       if (table === LOCATION && reader.field === 3) return false;
       const content = reader.bytes();

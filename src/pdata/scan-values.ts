@@ -21,14 +21,17 @@ export const references = { seen: false, strings: 1 };
 
 /** A string index at p; 0 in a key means "not set". */
 function scanReference(buf: Buffer, p: number, end: number, isKey: boolean): number {
+  const start = p;
   p = checkIndex(buf, p, end, references.strings, "a string reference");
-  if (p >= 0 && !(isKey && buf[p - 1] === 0)) references.seen = true;
+  // A zero of several bytes counts as a reference: resolving it changes nothing.
+  if (p >= 0 && !(isKey && p === start + 1 && buf[start] === 0)) references.seen = true;
   return p;
 }
 
 /** AnyValue in [p, end). */
 export function scanAnyValue(buf: Buffer, p: number, end: number, depth: number): number {
   if (depth > maxValueDepth) return fail("attribute values nest too deep", p);
+  let lists = 0;
   while (p < end) {
     p = readTag(buf, p, end);
     if (p < 0) return p;
@@ -44,10 +47,9 @@ export function scanAnyValue(buf: Buffer, p: number, end: number, depth: number)
         p = p + 8 <= end ? p + 8 : fail("truncated double", p);
         break;
       case 0x2a:
-        p = scanRepeated(buf, p, end, depth, false);
-        break;
       case 0x32:
-        p = scanRepeated(buf, p, end, depth, true);
+        if (lists++ > 0) return fail("an attribute value in parts", p);
+        p = scanRepeated(buf, p, end, depth, tag.value === 0x32);
         break;
       case 0x3a:
         p = skipField(buf, p, end, 2);
