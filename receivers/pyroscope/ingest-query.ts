@@ -45,31 +45,45 @@ export function periodNanoOf({ sampleRate }: IngestQuery): bigint | undefined {
 }
 
 /**
- * `app{key=value,key2=value2}`. As Pyroscope reads it: the last of equal keys wins, a closing brace may be missing, and
- * what follows it counts for nothing.
+ * `app{key=value,key2=value2}`. As Pyroscope reads it: the last of equal keys wins, a key without a value says nothing, a
+ * closing brace may be missing, and pairs may go on behind one that closed a value.
  */
 export function parseAppName(text: string): { app: string; labels: Label[] } {
   const open = text.indexOf("{");
-  const app = (open < 0 ? text : text.slice(0, open)).trim();
-  if (app === "") throw badInput("name: an application name is required");
-  refuseCharacter("application name", app, /[^A-Za-z0-9_./-]/.exec(app));
+  let app = validApp((open < 0 ? text : text.slice(0, open)).trim());
   const labels = new Map<string, string>();
-  if (open >= 0) {
-    const close = text.indexOf("}", open);
-    for (const pair of text.slice(open + 1, close < 0 ? undefined : close).split(",")) addLabel(labels, pair);
+  for (let at = open + 1; open >= 0; ) {
+    const keyEnd = indexOfAny(text, "=}", at);
+    if (text[keyEnd] !== "=") break;
+    const valueEnd = indexOfAny(text, ",}", keyEnd + 1);
+    const key = text.slice(at, keyEnd).trim();
+    const value = text.slice(keyEnd + 1, valueEnd).trim();
+    if (key === "__name__") app = validApp(value);
+    else addLabel(labels, key, value);
+    at = valueEnd + 1;
   }
   return { app, labels: [...labels] };
 }
 
-function addLabel(labels: Map<string, string>, pair: string): void {
-  if (pair.trim() === "") return;
-  const equals = pair.indexOf("=");
-  const key = pair.slice(0, equals < 0 ? undefined : equals).trim();
+/** Where the first of these characters stands; the end of the text where none does. */
+function indexOfAny(text: string, characters: string, from: number): number {
+  let at = from;
+  while (at < text.length && !characters.includes(text[at])) at++;
+  return at;
+}
+
+function validApp(app: string): string {
+  if (app === "") throw badInput("name: an application name is required");
+  refuseCharacter("application name", app, /[^A-Za-z0-9_./-]/.exec(app));
+  return app;
+}
+
+function addLabel(labels: Map<string, string>, key: string, value: string): void {
   if (key === "") throw badInput("name: a label without a name");
   refuseCharacter("label name", key, /[^A-Za-z0-9_.]/.exec(key));
-  if (equals < 0) throw badInput(`name: the label ${key.slice(0, 100)} has no value`);
+  if (key === "service_name" && value === "") throw badInput("name: service_name is empty");
   // Names with two underscores are Pyroscope's own; a client may say only this one.
-  if (!key.startsWith("__") || key === "__session_id__") labels.set(key, pair.slice(equals + 1).trim());
+  if (!key.startsWith("__") || key === "__session_id__") labels.set(key, value);
 }
 
 function refuseCharacter(what: string, text: string, found: RegExpExecArray | null): void {
@@ -78,16 +92,53 @@ function refuseCharacter(what: string, text: string, found: RegExpExecArray | nu
   throw badInput(`name: invalid ${what} ${JSON.stringify(text.slice(0, 100))}: ${character} is not allowed`);
 }
 
-const unitSeconds: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+/** By the unit's beginning; the first that fits counts. */
+const unitSeconds: readonly (readonly [beginning: string, seconds: number])[] = [
+  ["s", 1],
+  ["mon", 2_592_000],
+  ["M", 2_592_000],
+  ["m", 60],
+  ["h", 3600],
+  ["d", 86_400],
+  ["w", 604_800],
+  ["y", 31_536_000],
+];
+const maxTimeNano = (1n << 63n) - 1n;
 
-/** Unix time in s, ms, µs or ns by its size, or `now-10s`; anything else is now. */
+/**
+ * Unix time in s, in ms, µs or ns by its number of digits, a day as 20261122, or `now-1h30min`. What can't be read, and
+ * what 64 bits of nanoseconds don't hold, is now.
+ */
 function timeNano(text: string | null, nowMs: number): bigint {
   const now = BigInt(Math.round(nowMs)) * 1_000_000n;
-  if (text === null) return now;
-  const ago = /^now-(\d{1,9})([smhdw])$/.exec(text);
-  if (ago) return now - BigInt(Number(ago[1]) * unitSeconds[ago[2]]) * 1_000_000_000n;
-  if (!/^\d{9,19}$/.test(text)) return now;
-  if (text.length <= 11) return BigInt(text) * 1_000_000_000n;
-  if (text.length <= 14) return BigInt(text) * 1_000_000n;
-  return text.length <= 17 ? BigInt(text) * 1000n : BigInt(text);
+  const said = (text ?? "").replaceAll(/[\s_,]/g, "").slice(0, 100);
+  if (/^\d+$/.test(said)) {
+    const time = absoluteNano(said);
+    return time > maxTimeNano ? now : time;
+  }
+  const time = now + offsetNano(said);
+  return time < 0n || time > maxTimeNano ? now : time;
+}
+
+function absoluteNano(digits: string): bigint {
+  const day = /^(\d{4})(\d\d)(\d\d)$/.exec(digits);
+  if (day && Number(day[1]) > 1900) {
+    const atMs = Date.parse(`${day[1]}-${day[2]}-${day[3]}T00:00:00Z`);
+    // A day that the month doesn't have is none.
+    if (new Date(atMs || 0).getUTCDate() === Number(day[3])) return BigInt(atMs) * 1_000_000n;
+  }
+  const factor = { 13: 1_000_000n, 16: 1000n, 19: 1n }[digits.length] ?? 1_000_000_000n;
+  return BigInt(digits) * factor;
+}
+
+/** What follows the first sign: numbers with their units, added up. */
+function offsetNano(text: string): bigint {
+  const plus = text.indexOf("+");
+  const at = plus >= 0 ? plus : text.indexOf("-");
+  if (at < 0) return 0n;
+  let seconds = 0;
+  for (const [, count, unit] of text.slice(at + 1).matchAll(/(\d*)(\D+)/g)) {
+    seconds += Number(count) * (unitSeconds.find(([beginning]) => unit.startsWith(beginning))?.[1] ?? 0);
+  }
+  return BigInt(Math.min(seconds, 1e10)) * (text[at] === "-" ? -1_000_000_000n : 1_000_000_000n);
 }

@@ -38,29 +38,38 @@ const byEnding: ReadonlyMap<string, StackType> = new Map([
   ["block_duration", plain("block", "delay", "nanoseconds")],
   ["lock_count", plain("block", "contentions", "count")],
   ["lock_duration", plain("block", "delay", "nanoseconds")],
-  ["exceptions", plain("exceptions", "exceptions", "count")],
+  ["exceptions", plain("exceptions", "samples", "count")],
+  ["bytes", plain("memory", "samples", "bytes")],
 ]);
+
+const wall = { name: "wall", type: "wall" };
 
 /** Counted on a timer: a sample stands for the time between two. */
 const timed: ReadonlyMap<string, { name: string; type: string }> = new Map([
   ["cpu", { name: "process_cpu", type: "cpu" }],
   ["itimer", { name: "process_cpu", type: "cpu" }],
-  ["wall", { name: "wall", type: "wall" }],
+  ["wall", wall],
+  ["seconds", wall],
+  ["milliseconds", wall],
+  ["microseconds", wall],
+  ["nanoseconds", wall],
 ]);
 
-/** The type of an application's bare stacks, and its name without the part that said so. */
+/**
+ * The type of an application's bare stacks, and its name without the part that said so. A name without a dot says
+ * nothing, and counts CPU.
+ */
 export function stackTypeOf(query: IngestQuery): { app: string; type: StackType } {
-  const { app } = query;
-  const dot = app.lastIndexOf(".");
-  const ending = app.slice(dot + 1);
-  const service = app.slice(0, Math.max(0, dot));
+  const dot = query.app.lastIndexOf(".");
+  const ending = dot < 0 ? "cpu" : query.app.slice(dot + 1);
+  const app = dot < 0 ? query.app : query.app.slice(0, dot);
   const timer = timed.get(ending);
   const type = timer ? timedType(timer.name, timer.type, periodNanoOf(query)) : byEnding.get(ending);
-  if (!type || service === "") {
+  if (!type || app === "") {
     const known = [...timed.keys(), ...byEnding.keys()].map((key) => `.${key}`).join(", ");
     throw badInput(`name: unknown profile type ${JSON.stringify(ending.slice(0, 100))}; it has to end in ${known}`);
   }
-  return { app: service, type };
+  return { app, type };
 }
 
 function timedType(name: string, type: string, period: bigint | undefined): StackType {

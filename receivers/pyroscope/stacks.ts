@@ -6,6 +6,7 @@ import { invalid, looksLike, TooLargeError } from "../../src/codec/invalid.js";
 import { newCaptureId } from "../../src/codec/pprof-decode.js";
 import { addSpeedscope } from "../../src/codec/speedscope.js";
 import type { ProfileBuilder, ProfilesBuilder } from "../../src/pdata/builder.js";
+import type { ValueType } from "../../src/pdata/profiles.js";
 import { Reader, WireError } from "../../src/proto/wire.js";
 import type { IngestQuery } from "./ingest-query.js";
 import type { SeriesScope } from "./intake.js";
@@ -34,28 +35,24 @@ export function addStacks(
   { sampleType, periodType, period, scale }: StackType,
   maxBytes: number,
 ): void {
-  const times = { timeUnixNano, durationNano, maxBytes };
+  const fields = { timeUnixNano, durationNano, maxBytes, sampleType, periodType, period };
+  // As pprofs of their own, so that they leave as what they came.
+  const ownAttributes = (type: ValueType) => captureAttributes(newCaptureId(), [type]);
   if (format === "speedscope") {
-    // A file without a time unit counts; then the name can't make it a time.
-    const counts = unitOfNone.test(body.latin1Slice(0, body.length));
-    addSpeedscope(scope, body, { ...times, attributes, sampleType: counts ? undefined : sampleType });
+    addSpeedscope(scope, body, { ...fields, attributes, ownAttributes, countScale: Number(scale) });
     return;
   }
-  // As a pprof of its own, so that it leaves as what it came.
-  const all = [...attributes, ...captureAttributes(newCaptureId(), [sampleType])];
-  const fields = { ...times, sampleType, periodType, period, attributes: all };
+  const all = { ...fields, attributes: [...attributes, ...ownAttributes(sampleType)] };
   if (format === "groups") {
-    addCollapsed(scope, body, { ...fields, scale });
+    addCollapsed(scope, body, { ...all, scale, hasComments: false });
     return;
   }
   const stacks = new Stacks(format, scope.builder, scale);
   if (format === "trie") readTrie(body, stacks);
   else if (format === "tree") readTree(body, stacks);
   else readLines(body, stacks);
-  stacks.write(scope.profile(fields));
+  stacks.write(scope.profile(all));
 }
-
-const unitOfNone = /"unit"\s*:\s*"none"/;
 
 /** Adds up what stands at equal stacks. */
 class Stacks {

@@ -17,19 +17,23 @@ export interface CollapsedOptions extends StackOptions {
   readonly period?: bigint;
   /** Each count is multiplied by this. Default 1. */
   readonly scale?: bigint;
+  /** False: a line that begins with # is a stack, as others. Default true. */
+  readonly hasComments?: boolean;
 }
 
 const format = "collapsed stacks";
 const newline = 0x0a;
 const semicolon = 0x3b;
 const space = 0x20;
+const hash = 0x23;
 
 /** Adds collapsed (folded) stacks to a batch being built, as one profile. Throws InvalidProfilesError naming the line. */
 export function addCollapsed(scope: ScopeBuilder, bytes: Buffer, options: CollapsedOptions = {}): StackSummary {
   const buf = plainText(format, bytes, options.maxBytes);
-  const { sampleType = countType, periodType, period, timeUnixNano, durationNano, attributes, scale = 1n } = options;
+  const { sampleType = countType, periodType, period, timeUnixNano, durationNano, attributes } = options;
+  const { scale = 1n, hasComments = true } = options;
   const profile = scope.profile({ sampleType, periodType, period, timeUnixNano, durationNano, attributes });
-  const reader = new CollapsedReader(scope, buf, scale);
+  const reader = new CollapsedReader(scope, buf, scale, hasComments);
   const eventCount = reader.read();
   reader.counts.write(profile);
   return { sampleTypes: [sampleType], eventCount };
@@ -40,16 +44,18 @@ class CollapsedReader {
   private readonly scope: ScopeBuilder;
   private readonly buf: Buffer;
   private readonly scale: bigint;
+  private readonly hasComments: boolean;
   // Stacks and frames by their bytes, and what became of them.
   private readonly stackTexts = new OutTable(1);
   private readonly stacks = [0];
   private readonly frameTexts = new OutTable(1);
   private readonly locations = [0];
 
-  constructor(scope: ScopeBuilder, buf: Buffer, scale: bigint) {
+  constructor(scope: ScopeBuilder, buf: Buffer, scale: bigint, hasComments: boolean) {
     this.scope = scope;
     this.buf = buf;
     this.scale = scale;
+    this.hasComments = hasComments;
   }
 
   /** Reads all lines; returns how many held a stack. */
@@ -62,7 +68,7 @@ class CollapsedReader {
       const next = found < 0 ? buf.length : found;
       let end = next;
       while (end > start && isBlank(buf[end - 1])) end--;
-      if (end > start && buf[start] !== 0x23) {
+      if (end > start && !(this.hasComments && buf[start] === hash)) {
         this.line(start, end, number);
         lines++;
       }

@@ -1,4 +1,4 @@
-import { keyValue, stringValue } from "../pdata/any-value.js";
+import { type KeyValue, keyValue, stringValue } from "../pdata/any-value.js";
 import type { ScopeBuilder } from "../pdata/builder.js";
 import type { ValueType } from "../pdata/profiles.js";
 import { CountedStacks } from "./counted-stacks.js";
@@ -24,6 +24,12 @@ import {
 export interface SpeedscopeOptions extends StackOptions {
   /** What is counted; default by the unit: wall/nanoseconds, space/bytes, or samples/count. */
   readonly sampleType?: ValueType;
+  readonly periodType?: ValueType;
+  readonly period?: bigint;
+  /** What one of unit "none" is worth. Default 1. */
+  readonly countScale?: number;
+  /** Attributes of each profile by itself, by its sample type. */
+  readonly ownAttributes?: (sampleType: ValueType) => readonly KeyValue[];
 }
 
 const format = "speedscope";
@@ -80,17 +86,18 @@ function addProfile(
   const start = json.number(value.startValue ?? 0, `${place}.startValue`);
   const end = json.number(value.endValue ?? 0, `${place}.endValue`);
   const counts = new CountedStacks(format);
-  if (value.type === "sampled") reader.sampled(value, place, unit.factor, counts);
-  else if (value.type === "evented") reader.evented(value, place, unit.factor, counts);
+  const factor = unit.type === countType ? (options.countScale ?? 1) : unit.factor;
+  if (value.type === "sampled") reader.sampled(value, place, factor, counts);
+  else if (value.type === "evented") reader.evented(value, place, factor, counts);
   else throw json.fault(`${place}.type`, 'is neither "sampled" nor "evented"');
   const sampleType = options.sampleType ?? unit.type;
   const isTime = unit.type === wallType;
   const length = isTime && end > start ? BigInt(whole((end - start) * unit.factor, `${place}.endValue`)) : 0n;
   const name = json.text(value.name, `${place}.name`);
-  const attributes = [...(options.attributes ?? [])];
+  const attributes = [...(options.attributes ?? []), ...(options.ownAttributes?.(sampleType) ?? [])];
   if (name !== "") attributes.push(keyValue("speedscope.profile.name", stringValue(name)));
-  const { timeUnixNano, durationNano = length } = options;
-  counts.write(scope.profile({ sampleType, timeUnixNano, durationNano, attributes }));
+  const { timeUnixNano, durationNano = length, periodType, period } = options;
+  counts.write(scope.profile({ sampleType, periodType, period, timeUnixNano, durationNano, attributes }));
   return sampleType;
 }
 

@@ -52,7 +52,7 @@ test("a form's sample_type_config names the profile", async (t) => {
     assert.equal((await post(port, "/ingest?name=a", formHeaders, body)).status, 200);
   assert.deepEqual(
     sink.taken.map(({ profiles }) => summary(profiles)[0].name),
-    ["process_cpu", "process_cpu", "block", "process_cpu"],
+    ["process_cpu", "block", "block", "process_cpu"],
   );
 });
 
@@ -120,6 +120,45 @@ test("stacks in every spelling", async (t) => {
   );
 });
 
+test("a speedscope file is what the name says, its profiles by their own units", async (t) => {
+  const sink = createSink();
+  const { port } = await startReceiver(t, sink);
+  const profile = (unit: string | undefined, ...weights: number[]) => {
+    const [start, end] = [0, weights.reduce((sum, weight) => sum + weight, 0)];
+    const samples = weights.map(() => [0]);
+    return { type: "sampled", name: unit ?? "", unit, startValue: start, endValue: end, samples, weights };
+  };
+  const file = (...profiles: object[]) =>
+    JSON.stringify({
+      $schema: "https://www.speedscope.app/file-format-schema.json",
+      shared: { frames: [{ name: "main" }] },
+      profiles,
+    });
+  for (const [name, body] of [
+    ["a.cpu", file(profile("none", 3, 5))],
+    ["a.cpu&sampleRate=50", file(profile(undefined, 8))],
+    ["a.wall", file(profile("microseconds", 8.5), profile("seconds", 2))],
+    ["a.alloc_space", file(profile("bytes", 4096))],
+    ["a.alloc_objects", file(profile("none", 7))],
+  ]) {
+    const reply = await post(port, `/ingest?format=speedscope&name=${name}`, {}, body);
+    assert.equal(reply.status, 200, reply.body.toString());
+  }
+  const found = sink.taken.flatMap(({ profiles }) => summary(profiles));
+  assert.deepEqual(
+    found.map(({ name, type, period, total }) => [name, type, period, total]),
+    [
+      ["process_cpu", "cpu/nanoseconds", "cpu/nanoseconds 10000000", 80_000_000n],
+      ["process_cpu", "cpu/nanoseconds", "cpu/nanoseconds 20000000", 160_000_000n],
+      ["wall", "wall/nanoseconds", "cpu/nanoseconds 10000000", 8500n],
+      ["wall", "wall/nanoseconds", "cpu/nanoseconds 10000000", 2_000_000_000n],
+      ["memory", "alloc_space/bytes", "/ 0", 4096n],
+      ["memory", "alloc_objects/count", "/ 0", 7n],
+    ],
+  );
+  assert.equal(new Set(found.map(({ capture }) => capture)).size, 6);
+});
+
 test("what is wrong is refused with 4xx and a reason, and nothing of it goes further", async (t) => {
   const sink = createSink();
   const { port } = await startReceiver(t, sink, { max_request_body_size: 20_000 });
@@ -131,7 +170,7 @@ test("what is wrong is refused with 4xx and a reason, and nothing of it goes fur
     [400, /name/, "/ingest?format=pprof", {}, cpuPprof],
     [400, /":" is not allowed/, "/ingest?name=a:b&format=pprof", {}, cpuPprof],
     [400, /"-" is not allowed/, "/ingest?name=a{b-c=d}&format=pprof", {}, cpuPprof],
-    [400, /no value/, "/ingest?name=a{b}&format=pprof", {}, cpuPprof],
+    [400, /service_name is empty/, "/ingest?name=a{service_name=}&format=pprof", {}, cpuPprof],
     [400, /without a name/, "/ingest?name=a{=b}&format=pprof", {}, cpuPprof],
     [400, /no body/, "/ingest?name=a&format=pprof", {}, ""],
     [400, /pprof/, "/ingest?name=a&format=pprof", {}, cpuPprof.subarray(0, 3000)],
@@ -154,7 +193,8 @@ test("what is wrong is refused with 4xx and a reason, and nothing of it goes fur
     [400, /too old/, "/ingest?name=a", formHeaders, form(ok, { name: "prev_profile", content: "x" })],
     [400, /sample_type_config/, "/ingest?name=a", formHeaders, form(ok, { name: "sample_type_config", content: "[" })],
     [400, /no bytes/, "/ingest?name=a", formHeaders, form({ name: "profile", content: "" })],
-    [400, /unknown profile type/, "/ingest?name=a", {}, "main 1"],
+    [400, /unknown profile type/, "/ingest?name=a.b", {}, "main 1"],
+    [400, /line 2/, `${stacks}groups`, {}, "main 1\n# main"],
     [400, /unknown profile type/, "/ingest?name=.cpu", {}, "main 1"],
     [400, /line 2/, `${stacks}groups`, {}, "main 1\nmain 1.5"],
     [400, /UTF-8/, `${stacks}lines`, {}, Buffer.from([0xff])],
