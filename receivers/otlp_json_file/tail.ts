@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
+import { LineSplitter } from "../../src/files/line-splitter.js";
 
 const chunkBytes = 256 * 1024;
-const newline = 0x0a;
 
 /** What becomes of the lines of a file. Each is awaited before the next is read. */
 export interface LineSink {
@@ -15,17 +15,15 @@ export class Tail {
   /** Identity of the file, whatever its name. */
   readonly id: string;
   private readonly handle: FileHandle;
-  private readonly maxLineBytes: number;
+  private readonly lines: LineSplitter;
   private offset: number;
-  private parts: Buffer[] = [];
-  private partBytes = 0;
-  private skipping = false;
+  private tooLong = () => {};
 
   private constructor(handle: FileHandle, id: string, offset: number, maxLineBytes: number) {
     this.handle = handle;
     this.id = id;
     this.offset = offset;
-    this.maxLineBytes = maxLineBytes;
+    this.lines = new LineSplitter(maxLineBytes, () => this.tooLong());
   }
 
   static async open(path: string, from: "beginning" | "end", maxLineBytes: number): Promise<Tail> {
@@ -41,16 +39,17 @@ export class Tail {
 
   /** Bytes of a line whose end has not come. */
   get unfinishedBytes(): number {
-    return this.partBytes;
+    return this.lines.unfinishedBytes;
   }
 
   /** Reads to the end of the file as it is now; true if there was anything. */
   async read(sink: LineSink, stopped: () => boolean): Promise<boolean> {
+    this.tooLong = () => sink.tooLong();
     const { size } = await this.handle.stat();
     if (size < this.offset) {
       // Cut back: whoever writes began anew.
       this.offset = 0;
-      this.forget();
+      this.lines.forget();
     }
     const before = this.offset;
     while (!stopped()) {
@@ -58,47 +57,18 @@ export class Tail {
       const { bytesRead } = await this.handle.read(chunk, 0, chunkBytes, this.offset);
       if (bytesRead === 0) break;
       this.offset += bytesRead;
-      await this.split(chunk.subarray(0, bytesRead), sink);
+      for (const line of this.lines.push(chunk.subarray(0, bytesRead))) if (line.length > 0) await sink.line(line);
     }
     return this.offset > before;
   }
 
   /** The line without an end, taken out if `take` says so. */
   async flush(take: (bytes: Buffer) => Promise<boolean>): Promise<void> {
-    if (this.partBytes > 0 && !this.skipping && (await take(Buffer.concat(this.parts)))) this.forget();
+    const line = this.lines.unfinished();
+    if (line && (await take(line))) this.lines.forget();
   }
 
   close(): Promise<void> {
     return this.handle.close();
-  }
-
-  private async split(chunk: Buffer, sink: LineSink): Promise<void> {
-    let from = 0;
-    for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, from)) {
-      this.add(chunk.subarray(from, end), sink);
-      from = end + 1;
-      const line = this.skipping ? undefined : Buffer.concat(this.parts);
-      this.forget();
-      if (line && line.length > 0) await sink.line(line);
-    }
-    this.add(chunk.subarray(from), sink);
-  }
-
-  private add(bytes: Buffer, sink: LineSink): void {
-    if (this.skipping || bytes.length === 0) return;
-    if (this.partBytes + bytes.length > this.maxLineBytes) {
-      this.forget();
-      this.skipping = true;
-      sink.tooLong();
-      return;
-    }
-    this.parts.push(bytes);
-    this.partBytes += bytes.length;
-  }
-
-  private forget(): void {
-    this.parts = [];
-    this.partBytes = 0;
-    this.skipping = false;
   }
 }

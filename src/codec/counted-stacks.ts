@@ -29,6 +29,11 @@ export class CountedStacks {
     this.maxRows = maxRows;
   }
 
+  /** Samples that `write` would write to each profile. */
+  get size(): number {
+    return this.rows.size;
+  }
+
   /** Indices of the stack and of attributes (in one order for one meaning), and a value per sample type. */
   add(stack: number, attributes: readonly number[], ...values: (number | bigint)[]): void {
     this.addLinked(stack, attributes, 0, values);

@@ -2,46 +2,13 @@ import { intValue, type KeyValue, keyValue, stringValue } from "../pdata/any-val
 import type { LineFields, ProfilesBuilder, ScopeBuilder } from "../pdata/builder.js";
 import { CountedStacks } from "./counted-stacks.js";
 import { invalid, looksLike, TooLargeError } from "./invalid.js";
+import { isClock, isKernel, isSourceLine, type PerfFrame, parsePerfFrame, parsePerfHeader } from "./perf-text.js";
 import { countType, cpuType, plainText, type StackOptions, type StackSummary } from "./stack-options.js";
-
-/*
- * The text of `perf script`: a header line per event, then its stack, innermost frame first, then an empty line.
- *
- *   node  1152/1153 [000]  3105.009181:   10101010 cpu-clock:pppH:
- *           14ce0dc Builtins_JSEntryTrampoline+0x5c (/usr/bin/node)
- *
- * pid, cpu, time and period depend on the fields that perf was asked for; of `pid/tid` a lone number is the tid.
- */
 
 const format = "perf script";
 /** Lines that are longer are no frames and no headers. */
 const maxLine = 64 * 1024;
 const maxEvents = 256;
-
-/** comm, pid, tid, cpu, seconds, fraction, period, event, rest. The parts of the line that it looks at are bounded. */
-const header =
-  /^(.{1,64}?)\s+(?:(-?\d+)\/)?(-?\d+)\s+(?:\[(\d+)\]\s+)?(?:(\d+)\.(\d+):\s+)?(?:(\d+)\s+)?(?=\S*[a-zA-Z])(\S+?):(?:\s+(.*))?$/;
-const maxHeader = 512;
-const addressAndMore = /^\s*([0-9a-f]+)(?:\s+(\S.*))?$/;
-const sourceLine = /^\s+\S[^:]*:\d+$/;
-
-interface Frame {
-  readonly address: string;
-  readonly symbol: string;
-  readonly module: string;
-}
-
-/** `14ce0dc Builtins_JSEntryTrampoline+0x5c (/usr/bin/node)`; symbol or module may be missing. */
-function parseFrame(line: string): Frame | undefined {
-  const match = addressAndMore.exec(line);
-  if (!match) return undefined;
-  const [, address, rest = ""] = match;
-  if (!rest.endsWith(")")) return { address, symbol: rest, module: "" };
-  const deleted = rest.endsWith(" (deleted))") ? " (deleted))".length : 0;
-  const open = rest.lastIndexOf("(", rest.length - deleted - 1);
-  if (open > 0 && rest[open - 1] !== " ") return { address, symbol: rest, module: "" };
-  return { address, symbol: rest.slice(0, Math.max(0, open)).trimEnd(), module: rest.slice(open + 1, -1) };
-}
 
 interface PerfEvent {
   readonly name: string;
@@ -74,11 +41,6 @@ export function addPerfScript(scope: ScopeBuilder, bytes: Buffer, options: Stack
 
 function eventAttribute(name: string): KeyValue {
   return keyValue("perf.event.name", stringValue(name));
-}
-
-/** Events whose period is CPU time in nanoseconds. */
-function isClock(name: string): boolean {
-  return name === "cpu-clock" || name === "task-clock";
 }
 
 function commonest(periods: ReadonlyMap<string, number>): bigint {
@@ -141,15 +103,13 @@ class PerfReader {
 
   private header(line: string, number: number): void {
     this.finish();
-    const match = header.exec(line.slice(0, maxHeader));
-    if (!match) throw invalid(format, `line ${number} is no event: ${JSON.stringify(line.slice(0, 80))}`);
-    const [, comm, pid = "", tid, cpu = "", seconds, fraction, period = "", event, rest = ""] = match;
+    const parsed = parsePerfHeader(line);
+    if (!parsed) throw invalid(format, `line ${number} is no event: ${JSON.stringify(line.slice(0, 80))}`);
+    const { comm, pid, tid, cpu, seconds, fraction, period, event, frame } = parsed;
     if (seconds !== undefined) this.noteTime(seconds, fraction);
-    const attributes = this.threadAttributes(comm.trim(), pid, tid, cpu);
-    this.sample = { event: this.event(event), attributes, period: cut64(period), locations: [] };
-    // Without a call graph the one frame stands here.
-    const inHeader = rest.endsWith(")") ? parseFrame(rest) : undefined;
-    if (inHeader) this.frame(inHeader);
+    const attributes = this.threadAttributes(comm, pid, tid, cpu);
+    this.sample = { event: this.event(event), attributes, period, locations: [] };
+    if (frame) this.frame(frame);
   }
 
   private noteTime(seconds: string, fraction: string): void {
@@ -158,9 +118,7 @@ class PerfReader {
     if (time > this.lastNano) this.lastNano = time;
   }
 
-  /** `cpu-clock:pppH` is cpu-clock with modifiers; a tracepoint is `sched:sched_switch`. */
-  private event(text: string): PerfEvent {
-    const name = text.replace(/:[ukhIGHpPSDWe]*$/, "");
+  private event(name: string): PerfEvent {
     let event = this.events.get(name);
     if (!event) {
       if (this.events.size === maxEvents) throw new TooLargeError(`${format}: more than ${maxEvents} kinds of events`);
@@ -184,20 +142,17 @@ class PerfReader {
   }
 
   private stackLine(line: string, number: number): void {
-    const frame = parseFrame(line);
+    const frame = parsePerfFrame(line);
     if (frame) {
       this.frame(frame);
       return;
     }
-    // perf script -F +srcline: it stands under its frame, and says nothing that totals or stacks need.
-    if (!sourceLine.test(line)) {
+    if (!isSourceLine(line)) {
       throw invalid(format, `line ${number} is no stack frame: ${JSON.stringify(line.trim().slice(0, 80))}`);
     }
   }
 
-  private frame({ address, symbol: text, module }: Frame): void {
-    const offset = text.lastIndexOf("+0x");
-    const symbol = offset < 0 ? text : text.slice(0, offset);
+  private frame({ address, symbol, module }: PerfFrame): void {
     const { sample, inlined } = this;
     if (module === "inlined") {
       inlined.push({ function: this.function(symbol) });
@@ -237,19 +192,6 @@ class PerfReader {
   }
 }
 
-/** Modules in brackets are the kernel's, but for these. */
-const userModules: ReadonlySet<string> = new Set(["[vdso]", "[vsyscall]", "[heap]", "[stack]", "[anon]", "[unknown]"]);
-
-function isKernel(module: string): boolean {
-  if (module.startsWith("[") && module.endsWith("]")) return !userModules.has(module);
-  return /\.ko(?:\.[a-z]+)?$/.test(module);
-}
-
 function int(text: string): bigint {
   return BigInt.asIntN(64, BigInt(text.slice(0, 19)));
-}
-
-/** "" for a number past int64. */
-function cut64(text: string): string {
-  return text.length > 18 ? "" : text;
 }
