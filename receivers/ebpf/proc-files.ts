@@ -1,0 +1,56 @@
+import { closeSync, openSync, readlinkSync, readSync } from "node:fs";
+import { join } from "node:path";
+
+/** Fields of /proc/PID/stat that say which process it is. */
+export interface ProcessStat {
+  readonly comm: string;
+  /** Ticks since boot: with the pid, it names one process. */
+  readonly startTicks: number;
+}
+
+/** A file of /proc as text, cut at `maxBytes`; undefined where the process is gone or may not be looked at. */
+export function readProcFile(path: string, maxBytes: number): string | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, "r");
+    let bytes = Buffer.allocUnsafe(Math.min(maxBytes, 16 * 1024));
+    let length = 0;
+    for (;;) {
+      const got = readSync(fd, bytes, length, bytes.length - length, null);
+      length += got;
+      if (got === 0 || length === maxBytes) return bytes.toString("utf8", 0, length);
+      if (length < bytes.length) continue;
+      const larger = Buffer.allocUnsafe(Math.min(maxBytes, 2 * bytes.length));
+      bytes.copy(larger, 0, 0, length);
+      bytes = larger;
+    }
+  } catch {
+    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** comm stands in parentheses and may hold any of them: what counts is the last one. */
+export function parseStat(text: string): ProcessStat | undefined {
+  const open = text.indexOf("(");
+  const close = text.lastIndexOf(")");
+  if (open < 0 || close < open) return undefined;
+  const startTicks = Number(text.slice(close + 2).split(" ", 20)[19]);
+  return Number.isSafeInteger(startTicks) ? { comm: text.slice(open + 1, close), startTicks } : undefined;
+}
+
+/** What the link exe of a process says; "" for kernel threads and where it may not be read. */
+export function executableOf(proc: string, pid: number): string {
+  try {
+    return readlinkSync(join(proc, String(pid), "exe")).replace(/ \(deleted\)$/, "");
+  } catch {
+    return "";
+  }
+}
+
+/** When the host started, in milliseconds since 1970; undefined where /proc/stat doesn't say. */
+export function bootTimeMs(proc: string): number | undefined {
+  const seconds = /^btime (\d+)$/m.exec(readProcFile(join(proc, "stat"), 4 * 1024 * 1024) ?? "")?.[1];
+  return seconds === undefined ? undefined : Number(seconds) * 1000;
+}

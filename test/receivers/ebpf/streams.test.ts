@@ -1,0 +1,266 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { plainAttributes } from "../../support/plain-profiles.js";
+import { profilesOf } from "../../support/pprof-cases.js";
+import { type ListenRigOptions, stacksOf, startListening, sumOf } from "./rig.js";
+
+const bpftrace = (name: string) => readFileSync(`test/fixtures/wire/bpftrace/${name}.jsonl`);
+const perfText = () => gunzipSync(readFileSync("test/fixtures/wire/perf/perf-script.txt.gz"));
+
+/** What a receiver made of one stream. */
+async function read(options: ListenRigOptions, ...pieces: (Buffer | string)[]) {
+  const rig = await startListening(options);
+  await rig.send(...pieces);
+  await rig.receiver.shutdown();
+  const batches = rig.sink.taken.map(({ profiles }) => profiles);
+  return { ...rig, batches, stacks: batches.flatMap(stacksOf) };
+}
+
+async function faultsOf({ metric }: Awaited<ReturnType<typeof read>>) {
+  const name = "flamepipe_ebpf_stream_faults_total";
+  return {
+    invalid: await metric(name, "invalid"),
+    too_long: await metric(name, "too_long"),
+    incomplete: await metric(name, "incomplete"),
+  };
+}
+
+const noFaults = { invalid: 0, too_long: 0, incomplete: 0 };
+
+/** A bpftrace event with one map. */
+const map = (entries: Record<string, unknown>) => `${JSON.stringify({ type: "map", data: { "@": entries } })}\n`;
+
+describe("recorded streams", () => {
+  for (const [name, total] of [
+    ["count", 3224n],
+    ["count-perf", 929n],
+    ["count-raw", 1269n],
+  ] as const) {
+    it(`bpftrace's ${name}.jsonl arrives with all ${total} samples`, async () => {
+      const result = await read({ listen: { format: "bpftrace_json" } }, bpftrace(name));
+      assert.equal(sumOf(result.batches), total);
+      assert.deepEqual(await faultsOf(result), noFaults);
+      assert.equal(await result.metric("flamepipe_ebpf_samples_total", "taken"), Number(total));
+    });
+  }
+
+  it("the text of perf script arrives with all 1198 samples, a resource for each process", async () => {
+    const result = await read({ listen: { format: "perf_script" } }, perfText());
+    assert.equal(sumOf(result.batches), 1198n);
+    assert.deepEqual(await faultsOf(result), noFaults);
+    const pids = result.batches[0].resources.map(({ attributes }) => plainAttributes(attributes)["process.pid"]);
+    assert.equal(new Set(pids).size, pids.length);
+    for (const profile of profilesOf(result.batches[0])) {
+      assert.deepEqual(plainAttributes(profile.attributes), { "perf.event.name": "cpu-clock" });
+      assert.deepEqual(
+        [profile.sampleType, profile.periodType, profile.period],
+        [{ type: "samples", unit: "count" }, { type: "cpu", unit: "nanoseconds" }, 10_101_010n],
+      );
+    }
+  });
+
+  it("folded stacks arrive with all 1198 samples, in as many stacks as perf's text has under their names", async () => {
+    const folded = await read({ listen: { format: "folded" } }, readFileSync("test/fixtures/wire/perf/perf.folded"));
+    assert.equal(sumOf(folded.batches), 1198n);
+    assert.equal(folded.stacks.length, 140);
+    const sumBy = (stacks: typeof folded.stacks, comm: string) =>
+      stacks.filter(({ sample }) => sample["thread.name"] === comm).reduce((sum, { value }) => sum + value, 0n);
+    const perf = await read({ listen: { format: "perf_script" } }, perfText());
+    for (const comm of ["orders", "node"]) assert.equal(sumBy(folded.stacks, comm), sumBy(perf.stacks, comm));
+  });
+
+  it("are the same however they are cut into pieces", async () => {
+    const bytes = bpftrace("count-perf");
+    const pieces = Array.from({ length: Math.ceil(bytes.length / 1000) }, (_, i) =>
+      bytes.subarray(i * 1000, i * 1000 + 1000),
+    );
+    const whole = await read({}, bytes);
+    const cut = await read({}, ...pieces);
+    assert.deepEqual(cut.stacks, whole.stacks);
+  });
+});
+
+describe("a bpftrace key", () => {
+  const key = async (text: string, map_key?: string[]) => {
+    const result = await read({ listen: map_key ? { map_key } : {} }, map({ [text]: 3 }));
+    const [found] = result.stacks.map(({ resource, sample, stack, value }) => ({
+      ...resource,
+      ...sample,
+      stack,
+      value,
+    }));
+    return { found: found as Record<string, unknown> | undefined, faults: await faultsOf(result) };
+  };
+  const noPid = { "process.executable.name": "work", "thread.name": "work" };
+  const of = (comm: string) => ({ "process.pid": 7n, "process.executable.name": comm, "thread.name": comm, value: 3n });
+
+  for (const [name, text, expected] of [
+    [
+      "both stacks",
+      "7,work,\n\tffffffff81 sys_read+5\n,\n\t4011 0x4011 ([unknown])\n\t4021 0x4021 ([unknown])\n",
+      ["sys_read_k", "0x4011", "0x4020"],
+    ],
+    ["no kernel stack", "7,work,,\n\t4011 0x4011 ([unknown])\n", ["0x4011"]],
+    ["no user stack", "7,work,\n\tffffffff81 sys_read+5\n,", ["sys_read_k"]],
+    ["no stack at all", "7,work,,", []],
+    [
+      "names, commas and parentheses in frames",
+      "7,work,,\n\t4011 f(a, b)::{lambda(int, x)#1}+77 (/srv/a (b).so)\n",
+      ["f(a, b)::{lambda(int, x)#1}"],
+    ],
+    [
+      "frames in bpftrace's own mode",
+      "7,work,\n    do_syscall_64+113\n,\n    0x4011\n    main.work+55\n    std::a b+5\n",
+      ["do_syscall_64_k", "0x4011", "main.work", "std::a b"],
+    ],
+    ["an address without a name behind it", "7,work,,\n\t4011\n", ["0x4011"]],
+    ["a function whose name is hex digits", "7,work,,\n    add+5\n    decade cafe+1\n", ["add", "decade cafe"]],
+  ] as const) {
+    it(`is read with ${name}`, async () => {
+      assert.deepEqual(await key(text), { found: { ...of("work"), stack: expected }, faults: noFaults });
+    });
+  }
+
+  for (const comm of ["a,b", "a,", ",", "a b", "1,2", ""]) {
+    it(`is read with the thread's name ${JSON.stringify(comm)}`, async () => {
+      const { found, faults } = await key(`7,${comm},,\n\t4011\n`);
+      assert.deepEqual(faults, noFaults);
+      assert.equal(found?.["thread.name"], comm === "" ? undefined : comm);
+      assert.deepEqual(found?.stack, ["0x4011"]);
+    });
+  }
+
+  it("is read in the order that map_key says", async () => {
+    const { found } = await key("9,work,2,\n\t4011\n,\n\tffffffff81 sys_read+5\n", [
+      "tid",
+      "comm",
+      "cpu",
+      "ustack",
+      "kstack",
+    ]);
+    const sample = { ...noPid, "thread.id": 9n, "cpu.logical_number": 2n };
+    assert.deepEqual(found, { ...sample, stack: ["sys_read_k", "0x4011"], value: 3n });
+  });
+
+  for (const [name, text] of [
+    ["of other parts", "7"],
+    ["with a word for a number", "seven,work,,\n\t4011\n"],
+    ["with a newline in the name", "7,wo\nrk,,\n\t4011\n"],
+    ["with more stacks", "7,work,\n\t1\n,\n\t2\n,\n\t3\n"],
+    ["that is empty", ""],
+  ] as const) {
+    it(`${name} is counted as a fault`, async () => {
+      assert.deepEqual(await key(text), { found: undefined, faults: { ...noFaults, invalid: 1 } });
+    });
+  }
+});
+
+describe("bad streams", () => {
+  const good = map({ "7,work,,\n\t4011\n": 5 });
+
+  it("garbage between good lines of bpftrace is counted, and logged once", async () => {
+    const garbage = [
+      "{",
+      "nonsense",
+      "[]",
+      "null",
+      '{"type":5}',
+      '{"type":"map"}',
+      '{"type":"map","data":{"@":null}}',
+      "\xff\xfe",
+    ];
+    const result = await read(
+      {},
+      good,
+      ...garbage.map((line) => `${line}\n`),
+      map({ "7,work,,\n\t4011\n": -1 }),
+      map({ "7,work,,\n\t4011\n": 1.5 }),
+      good,
+    );
+    assert.equal(sumOf(result.batches), 10n);
+    assert.deepEqual(await faultsOf(result), { ...noFaults, invalid: 10 });
+    assert.equal(result.lines.filter((line) => line.includes("can't be used")).length, 1);
+  });
+
+  it("events that are no maps, and maps that are numbers, say nothing; lost events are counted", async () => {
+    const others = readFileSync("test/fixtures/wire/bpftrace/hist.jsonl", "utf8")
+      .split("\n")
+      .filter((line) => !line.includes('"map"'));
+    const lost = '{"type": "lost_events", "data": {"events": 12}}\n';
+    const result = await read({}, others.join("\n"), "\n\n", '{"type":"map","data":{"@total":7}}\n', lost, good);
+    assert.equal(sumOf(result.batches), 5n);
+    assert.deepEqual(await faultsOf(result), noFaults);
+    assert.equal(await result.metric("flamepipe_ebpf_samples_total", "lost"), 12);
+  });
+
+  it("a half line at the end is counted, not guessed", async () => {
+    for (const [format, text] of [
+      ["bpftrace_json", good.trimEnd().slice(0, -1)],
+      ["folded", "work;main;leaf 12"],
+      ["perf_script", "work 7 1.5: cycles:\n\t4011 leaf+0x1 (/bin/work)\n"],
+    ] as const) {
+      const result = await read({ listen: { format } }, text);
+      assert.equal(result.batches.length, 0, format);
+      assert.deepEqual(await faultsOf(result), { ...noFaults, incomplete: 1 }, format);
+    }
+  });
+
+  it("a line past max_line_bytes is left out, whatever pieces it comes in", async () => {
+    const long = `work;${"x".repeat(2000)} 1\n`;
+    const listen = { format: "folded", max_line_bytes: 1024 };
+    for (const pieces of [[long], Array.from(long)]) {
+      const result = await read({ listen }, "work;a 1\n", ...pieces, "work;b 2\n");
+      assert.equal(sumOf(result.batches), 3n);
+      assert.deepEqual(await faultsOf(result), { ...noFaults, too_long: 1 });
+    }
+  });
+
+  it("a folded line without a count, or with one that is no number, is left out", async () => {
+    const lines = ["work;a", "work;a 1.5", "work;a -1", "12", " 12", "work;a 99999999999999999", "work;\xe9\xa0 1"];
+    const result = await read(
+      { listen: { format: "folded" } },
+      Buffer.from(`${lines.join("\n")}\n# comment\n\nwork;a 4\n`, "latin1"),
+    );
+    assert.equal(sumOf(result.batches), 4n);
+    assert.deepEqual(await faultsOf(result), { ...noFaults, invalid: lines.length });
+  });
+
+  it("an event of perf that is broken is left out up to the next empty line", async () => {
+    const event = (body: string) => `work 7/8 [001] 1.5: 100 cycles:P:\n${body}\n`;
+    const text = `${event("\t4011 leaf+0x1 (/bin/work)\n")}${event("\tno frame here\n\t4011 a (b)\n")}nonsense\n\t4011 a (b)\n\n${event("\t4011 leaf+0x1 (/bin/work)\n")}`;
+    const result = await read({ listen: { format: "perf_script" } }, text);
+    assert.equal(sumOf(result.batches), 2n);
+    assert.deepEqual(await faultsOf(result), { ...noFaults, invalid: 2 });
+    assert.deepEqual(result.stacks[0].stack, ["leaf"]);
+    assert.deepEqual(result.stacks[0].sample, { "thread.name": "work", "thread.id": 8n, "cpu.logical_number": 1n });
+  });
+
+  it("frames that perf calls inlined are lines of the frame that they are part of", async () => {
+    const text =
+      "work 7/8 1.5: cycles:\n\t4011 deep (inlined)\n\t4011 middle (inlined)\n\t4011 outer+0x1 (/bin/work)\n\t4021 main+0x2 (/bin/work)\n\n";
+    const { stacks } = await read({ listen: { format: "perf_script" } }, text);
+    assert.deepEqual(stacks[0].stack, ["deep<middle<outer", "main"]);
+  });
+});
+
+describe("folded processes", () => {
+  it("have ids where they are written, and kernel frames where they are marked", async () => {
+    const text = "node-7/9;main;read;vfs_read_[k] 2\nnode-7;main 1\ngo;main;-;do_syscall_64 4\nsh-?;main 1\n";
+    const { stacks } = await read({ listen: { format: "folded" } }, text);
+    const plain = stacks.map(({ resource, sample, stack, value }) => [
+      resource["process.pid"],
+      sample["thread.id"],
+      sample["thread.name"],
+      stack.join(" "),
+      value,
+    ]);
+    assert.deepEqual(plain, [
+      [7n, 9n, "node", "vfs_read_k read main", 2n],
+      [7n, undefined, "node", "main", 1n],
+      [undefined, undefined, "go", "do_syscall_64_k main", 4n],
+      [undefined, undefined, "sh", "main", 1n],
+    ]);
+  });
+});
