@@ -35,7 +35,12 @@ export class RequestBatch {
   addPprof(series: SeriesScope, pprof: Buffer, options: PprofOptions = {}): PprofSummary {
     const room = this.maxBytes - this.bytes;
     if (room <= 0) throw new TooLargeError(`pprof: the request's profiles take more than ${this.maxBytes} bytes`);
-    const summary = addPprof(series.scope, pprof, { ...options, maxBytes: room, attributes: series.attributes });
+    const summary = addPprof(series.scope, pprof, {
+      ...options,
+      maxBytes: room,
+      attributes: series.attributes,
+      profileIdIsSpan: true,
+    });
     this.bytes += summary.byteSize;
     return summary;
   }

@@ -8,6 +8,7 @@ import { gunzip, isGzip } from "./gunzip.js";
 import { invalid, looksLike, TooLargeError } from "./invalid.js";
 import { PprofEntries } from "./pprof-entries.js";
 import { indexPprof, type PprofIndex, readValueType, type ValueTypeIndices } from "./pprof-index.js";
+import { PprofLinks } from "./pprof-links.js";
 import { PprofLocations } from "./pprof-locations.js";
 import { PprofSamples } from "./pprof-samples.js";
 import { PprofTexts } from "./pprof-texts.js";
@@ -31,6 +32,8 @@ export interface PprofOptions {
   readonly fallbackTimeUnixNano?: bigint;
   /** Keeps the pprof as it came as the first profile's original_payload (format "pprof"). It goes with the first edit. */
   readonly keepPayload?: boolean;
+  /** The label profile_id is an older name of span_id, as for Pyroscope. Default false. */
+  readonly profileIdIsSpan?: boolean;
 }
 
 export interface PprofSummary {
@@ -92,7 +95,8 @@ function add(scope: ScopeBuilder, plain: Buffer, bytes: Buffer, options: PprofOp
     return scope.profile(fields, 10 * samples.length);
   });
   const maxOutput = Math.max(outputFloor, outputRatio * plain.length);
-  new PprofSamples(index, locations, texts, scope.builder, profiles, maxOutput).write();
+  const links = new PprofLinks(index, scope.builder, options.profileIdIsSpan ?? false);
+  new PprofSamples(index, locations, texts, links, scope.builder, profiles, maxOutput).write();
   const sampleCount = samples.length;
   return { sampleTypes, periodType, period, timeUnixNano, durationNano, sampleCount, byteSize: plain.length };
 }

@@ -3,7 +3,7 @@ import type { Dictionary } from "../pdata/dictionary.js";
 import type { Profile, ValueType } from "../pdata/profiles.js";
 import { STACK } from "../pdata/tables.js";
 import { FrameTables, type NamedFrames } from "./pprof-frames.js";
-import { type LabelPolicy, LabelSets } from "./pprof-labels.js";
+import { type LabelPolicy, LabelSets, type SampleLabel } from "./pprof-labels.js";
 import { parallelRows, SampleRows } from "./pprof-rows.js";
 import { StringTable } from "./pprof-strings.js";
 import { PprofWriter, sizeOf32, sizeOf64 } from "./pprof-writer.js";
@@ -62,6 +62,7 @@ export interface Pprof {
 export class PprofEncoder {
   private readonly dictionary: Dictionary;
   private readonly sets: LabelSets;
+  private readonly exact: boolean;
   private readonly strings: StringTable;
   private readonly frames: FrameTables;
   private readonly out = new PprofWriter(16 * 1024);
@@ -70,6 +71,7 @@ export class PprofEncoder {
   constructor(dictionary: Dictionary, options: PprofOptions) {
     this.dictionary = dictionary;
     this.sets = new LabelSets(dictionary, options.labels);
+    this.exact = options.labels.exact ?? false;
     this.strings = new StringTable(dictionary);
     this.frames = new FrameTables(dictionary, this.strings, options.namedFrames);
   }
@@ -176,7 +178,7 @@ export class PprofEncoder {
   }
 
   private writeRows(out: PprofWriter, rows: SampleRows, start: number, end: number): void {
-    const labels = new LabelBytes(this.strings, this.sets, this.links as LinkTexts);
+    const labels = new LabelBytes(this.strings, this.sets, this.links as LinkTexts, this.exact);
     const { width, lo, hi } = rows;
     for (let row = start; row < end; row++) {
       const ids = this.locationIds(rows.stack[row]);
@@ -270,12 +272,14 @@ class LabelBytes {
   private readonly strings: StringTable;
   private readonly sets: LabelSets;
   private readonly links: LinkTexts;
+  private readonly exact: boolean;
   private readonly encoded = new Map<number, Buffer>();
 
-  constructor(strings: StringTable, sets: LabelSets, links: LinkTexts) {
+  constructor(strings: StringTable, sets: LabelSets, links: LinkTexts, exact: boolean) {
     this.strings = strings;
     this.sets = sets;
     this.links = links;
+    this.exact = exact;
   }
 
   of(set: number, link: number): Buffer {
@@ -293,9 +297,7 @@ class LabelBytes {
     const out = new PprofWriter(128);
     const ids = link === 0 ? { spanId: "", traceId: "" } : this.links.textOf(link);
     for (const label of this.sets.sets[set]) {
-      // The link is what the sender's own correlation says; readers expect each key once.
-      if (ids.spanId && (label.key === "span_id" || label.key === "profile_id")) continue;
-      if (ids.traceId && label.key === "trace_id") continue;
+      if (this.isSaidBy(ids, label)) continue;
       const message = out.open(0x1a);
       out.field(0x08, this.strings.ofText(label.key));
       out.field(0x10, label.isEmptyText ? this.strings.ofEmptyText() : this.strings.ofText(label.text));
@@ -306,6 +308,16 @@ class LabelBytes {
     if (ids.spanId) this.text(out, "span_id", ids.spanId);
     if (ids.traceId) this.text(out, "trace_id", ids.traceId);
     return out.buf.subarray(0, out.pos);
+  }
+
+  /**
+   * The link is what the sender's own correlation says, and readers expect each key once: of these labels it stands for
+   * all, or only for equal ones where labels stay as they are.
+   */
+  private isSaidBy({ spanId, traceId }: { spanId: string; traceId: string }, { key, text }: SampleLabel): boolean {
+    if (spanId && key === "span_id") return !this.exact || text === spanId;
+    if (traceId && key === "trace_id") return !this.exact || text === traceId;
+    return spanId !== "" && key === "profile_id" && !this.exact;
   }
 
   private text(out: PprofWriter, key: string, value: string): void {

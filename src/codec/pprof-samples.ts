@@ -5,6 +5,7 @@ import { Reader, WireError, writeVarint } from "../proto/wire.js";
 import { invalid, TooLargeError } from "./invalid.js";
 import { idText, type PprofIds } from "./pprof-ids.js";
 import type { PprofIndex } from "./pprof-index.js";
+import type { PprofLinks } from "./pprof-links.js";
 import type { PprofLocations } from "./pprof-locations.js";
 import type { PprofTexts } from "./pprof-texts.js";
 import { PprofWriter, sizeOf32 } from "./pprof-writer.js";
@@ -13,7 +14,7 @@ import { last, readLength, readLongTag, readVarint, skipUnknown } from "./varint
 /*
  * Sample { location_id 1, value 2, label 3 }     Label { key 1, str 2, num 3, num_unit 4 }
  * becomes, once per sample type,
- * Sample { stack_index 1, attribute_indices 2, values 4 }
+ * Sample { stack_index 1, attribute_indices 2, link_index 3, values 4 }
  */
 
 /** Decoding is synchronous: one set of buffers and tables serves all. */
@@ -40,6 +41,7 @@ export class PprofSamples {
   private readonly index: PprofIndex;
   private readonly locationIds: PprofIds;
   private readonly texts: PprofTexts;
+  private readonly links: PprofLinks;
   private readonly builder: ProfilesBuilder;
   private readonly profiles: readonly ProfileBuilder[];
   private readonly maxOutput: number;
@@ -72,6 +74,7 @@ export class PprofSamples {
     index: PprofIndex,
     locations: PprofLocations,
     texts: PprofTexts,
+    links: PprofLinks,
     builder: ProfilesBuilder,
     profiles: readonly ProfileBuilder[],
     maxOutput: number,
@@ -80,6 +83,7 @@ export class PprofSamples {
     this.index = index;
     this.locationIds = locations.ids;
     this.texts = texts;
+    this.links = links;
     this.builder = builder;
     this.profiles = profiles;
     this.maxOutput = maxOutput;
@@ -238,7 +242,7 @@ export class PprofSamples {
     return stackTable.commit();
   }
 
-  /** The attribute_indices field that this sample's labels become, or nothing. */
+  /** The fields attribute_indices and link_index that this sample's labels become, or nothing. */
   private attributes(): Buffer {
     const collected = this.labelEnd < 0;
     const source = collected ? this.labels.buf : this.buf;
@@ -250,20 +254,24 @@ export class PprofSamples {
   }
 
   private readRun(source: Buffer, start: number, end: number): Buffer {
+    const link = this.links.any ? this.links.read(source, start, end) : 0;
     const reader = new Reader(source, start, end);
     const out = new PprofWriter(64);
     const list = out.open(0x12);
     while (reader.next()) {
       const length = reader.length();
-      const attribute = this.attribute(source, reader.pos, reader.pos + length);
+      const covered = link !== 0 && this.links.covers(reader.pos);
+      const attribute = covered ? 0 : this.attribute(source, reader.pos, reader.pos + length);
       reader.pos += length;
       if (attribute === 0) continue;
       out.ensure(5);
       out.varint(attribute);
     }
-    const empty = out.pos === list + 1;
-    out.close(list);
-    return empty ? noBytes : out.copyOut();
+    if (out.pos === list + 1) out.pos = 0;
+    else out.close(list);
+    if (link !== 0) this.grow(linkBytes);
+    out.field(0x18, link);
+    return out.pos === 0 ? noBytes : out.copyOut();
   }
 
   /** attribute_table index of the label in [start, end); 0 for one that says nothing. */
@@ -353,6 +361,8 @@ export class PprofSamples {
 }
 
 const noBytes = Buffer.alloc(0);
+/** Of a Link with both ids. */
+const linkBytes = 28;
 
 function unknownLocation(low: number, high: number): Error {
   return invalid("pprof", `a sample refers to location ${idText(low, high)}, which is unknown`);
