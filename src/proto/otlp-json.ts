@@ -99,7 +99,9 @@ function parseBytes(field: Field, value: Json, path: string): Buffer {
     if (!/^(?:[0-9a-fA-F]{2})*$/.test(value)) throw new JsonShapeError(path, "expected hexadecimal digits");
     return Buffer.from(value, "hex");
   }
-  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(value)) throw new JsonShapeError(path, "expected base64");
+  const digits = value.search(/={0,2}$/);
+  // One digit more than whole groups of four is no byte.
+  if (digits % 4 === 1 || !/^[A-Za-z0-9+/_-]*={0,2}$/.test(value)) throw new JsonShapeError(path, "expected base64");
   return Buffer.from(value, "base64");
 }
 
@@ -126,18 +128,26 @@ function writeScalar(writer: Writer, field: Field, value: Json, path: string): v
 function parseInteger(value: Json, type: string, path: string): bigint {
   let number: bigint;
   if (typeof value === "number" && Number.isInteger(value)) number = BigInt(value);
-  else if (typeof value === "string" && /^-?\d{1,20}$/.test(value)) number = BigInt(value);
+  else if (typeof value === "string" && /^[-+]?\d{1,20}$/.test(value)) number = BigInt(value);
   else throw new JsonShapeError(path, "expected an integer");
   const [least, most] = ranges[type];
   if (number < least || number > most) throw new JsonShapeError(path, `${number} is out of range for ${type}`);
   return number;
 }
 
+const decimal = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/;
+
+/** A number, or one as text; NaN and the infinities in the spellings that the Collector reads, too. */
 function parseDouble(value: Json, path: string): number {
-  if (typeof value === "number") return value;
-  if (value === "NaN" || value === "Infinity" || value === "-Infinity") return Number(value);
-  if (typeof value === "string" && value.trim() !== "" && !Number.isNaN(Number(value))) return Number(value);
-  throw new JsonShapeError(path, "expected a number");
+  if (typeof value === "string" && /^nan$/i.test(value)) return Number.NaN;
+  if (typeof value === "string" && /^[-+]?inf(?:inity)?$/i.test(value)) {
+    return value.startsWith("-") ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  }
+  const isNumber = typeof value === "number" || (typeof value === "string" && decimal.test(value));
+  if (!isNumber) throw new JsonShapeError(path, "expected a number");
+  const number = Number(value);
+  if (!Number.isFinite(number)) throw new JsonShapeError(path, "a number past what a double can hold");
+  return number;
 }
 
 function readMessage(reader: Reader, shape: Shape): Record<string, unknown> {
