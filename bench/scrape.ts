@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { pprofReceiverSchema } from "../receivers/pprof/config.js";
@@ -9,7 +10,7 @@ import { nopLogger } from "../src/telemetry/log.js";
 import { createMetrics } from "../src/telemetry/metrics.js";
 
 /**
- * Scrapes a fleet: node dist/bench/scrape.js [targets] [seconds]. The targets are addresses of 127.0.0.0/8, served by one
+ * Scrapes a fleet: node dist/bench/scrape.js [targets] [seconds]. The targets are addresses of 127.1.0.0/16, served by one
  * other process with recorded profiles, all five kinds, every 15 s; the CPU profile takes its 14 s. Prints what this
  * process, the receiver, took of one core.
  */
@@ -21,7 +22,7 @@ const recordings: Record<string, readonly string[]> = {
   "/debug/pprof/mutex": ["mutex-1", "mutex-delta-2s"],
 };
 
-function serve(): void {
+async function serve(targets: number): Promise<void> {
   const bodies = new Map(
     Object.entries(recordings).map(([path, names]) => [
       path,
@@ -29,20 +30,28 @@ function serve(): void {
     ]),
   );
   let count = 0;
-  const server = createServer((request, response) => {
+  const answer: RequestListener = (request, response) => {
     const url = new URL(request.url ?? "", "http://target");
     const choices = bodies.get(url.pathname) ?? [];
     const delayMs = 1000 * Number(url.searchParams.get("seconds") ?? 0);
     setTimeout(() => {
       response.writeHead(200, { "content-type": "application/octet-stream" }).end(choices[count++ % choices.length]);
     }, delayMs);
-  }).listen(0, "0.0.0.0", () => process.send?.((server.address() as AddressInfo).port));
+  };
+  const addresses: string[] = [];
+  for (let i = 0; i < targets; i++) {
+    // Go's servers leave idle connections open.
+    const server = createServer({ keepAliveTimeout: 600_000 }, answer).listen(0, `127.1.${i >> 8}.${i & 255}`);
+    await once(server, "listening");
+    const { address, port } = server.address() as AddressInfo;
+    addresses.push(`${address}:${port}`);
+  }
+  process.send?.(addresses);
 }
 
 async function measure(targets: number, seconds: number): Promise<void> {
-  const child = fork(fileURLToPath(import.meta.url), ["serve"]);
-  const port = await new Promise<number>((resolve) => child.once("message", (message) => resolve(message as number)));
-  const addresses = Array.from({ length: targets }, (_, i) => `127.1.${i >> 8}.${i & 255}:${port}`);
+  const child = fork(fileURLToPath(import.meta.url), ["serve", String(targets)]);
+  const [addresses] = (await once(child, "message")) as [string[]];
   const metrics = createMetrics();
   let batches = 0;
   let samples = 0;
@@ -86,5 +95,5 @@ async function measure(targets: number, seconds: number): Promise<void> {
   child.kill();
 }
 
-if (process.argv[2] === "serve") serve();
+if (process.argv[2] === "serve") await serve(Number(process.argv[3]));
 else await measure(Number(process.argv[2] ?? 1000), Number(process.argv[3] ?? 60));

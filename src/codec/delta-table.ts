@@ -50,6 +50,19 @@ export class DeltaTable {
     return row;
   }
 
+  /** True if any value of our row is less than it was in `other`'s row `old`. */
+  isBelow(row: number, other: DeltaTable, old: number): boolean {
+    const { width, values } = this;
+    for (let i = 0; i < width; i++) if (values[row * width + i] < other.values[old * width + i]) return true;
+    return false;
+  }
+
+  isAboveZero(row: number): boolean {
+    const { width, values } = this;
+    for (let i = row * width; i < (row + 1) * width; i++) if (values[i] > 0n) return true;
+    return false;
+  }
+
   private slotOf(low: number, high: number): number {
     const { slots } = this;
     const mask = slots.length - 1;

@@ -17,7 +17,7 @@ export interface PprofBaseline {
 export interface PprofDelta {
   /** undefined where there was nothing to compare with. Not compressed; samples that are all zero are left out. */
   readonly bytes: Buffer | undefined;
-  /** True if a value fell: the process began anew, and all that its values say happened since the last pprof. */
+  /** True if a value fell, or its stack is gone: the process began anew, and all its values came since the last pprof. */
   readonly reset: boolean;
   readonly baseline: PprofBaseline;
 }
@@ -141,24 +141,24 @@ function readSample(reader: Reader, keys: SampleKeys, values: BigInt64Array): vo
   if (count !== values.length) throw invalid("pprof", `a sample has ${count} values, not ${values.length}`);
 }
 
-/** Makes the cumulative values of `rows` differences; true, and they stay as they are, if one fell. */
+/** Makes the cumulative values of `rows` differences; true, and they stay as they are, if one fell or is gone. */
 function subtract(rows: Rows, before: DeltaTable, cumulative: readonly boolean[]): boolean {
   const { table, values } = rows;
   const types = cumulative.length;
-  const { width } = table;
   const earlier = new Int32Array(table.count);
+  const met = new Uint8Array(before.count);
   for (let row = 0; row < table.count; row++) {
     const old = table.rowIn(before, row);
     earlier[row] = old;
     if (old < 0) continue;
-    for (let c = 0; c < width; c++) {
-      if (table.values[row * width + c] < before.values[old * width + c]) return true;
-    }
+    met[old] = 1;
+    if (table.isBelow(row, before, old)) return true;
   }
+  for (let old = 0; old < before.count; old++) if (met[old] === 0 && before.isAboveZero(old)) return true;
   for (let row = 0; row < table.count; row++) {
     const old = earlier[row];
     if (old < 0) continue;
-    for (let t = 0, c = old * width; t < types; t++) {
+    for (let t = 0, c = old * table.width; t < types; t++) {
       if (cumulative[t]) values[row * types + t] -= before.values[c++];
     }
   }

@@ -165,6 +165,19 @@ describe("difference of two pprofs", () => {
     );
   });
 
+  it("is all that there is when a stack is gone, unless nothing was counted there", () => {
+    const row = (stack: string, value: bigint): Row => ({ stack: [stack], values: [value] });
+    const after = pprof(["contentions"], [row("f", 9n)]);
+    assert.deepEqual(difference(pprof(["contentions"], [row("f", 4n), row("g", 1n)]), after), {
+      rows: [["f", [9n]]],
+      reset: true,
+    });
+    assert.deepEqual(difference(pprof(["contentions"], [row("f", 4n), row("g", 0n)]), after), {
+      rows: [["f", [5n]]],
+      reset: false,
+    });
+  });
+
   it("begins anew where the sample types changed, and there is none where nothing counts up", () => {
     const before = baselineOf(pprof(["contentions"], [{ stack: ["f"], values: [1n] }]));
     const other = pprof(["contentions", "delay"], [{ stack: ["f"], values: [1n, 1n] }]);

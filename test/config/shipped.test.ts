@@ -28,8 +28,14 @@ function sampleOf(name: string): string {
 }
 
 describe("shipped configurations", () => {
-  it("are the four that the README names", () => {
-    assert.deepEqual(files, ["ebpf-to-pyroscope.yaml", "gateway.yaml", "quickstart.yaml", "sidecar.yaml"]);
+  it("are the five that the README names", () => {
+    assert.deepEqual(files, [
+      "ebpf-to-pyroscope.yaml",
+      "gateway.yaml",
+      "go-shop.yaml",
+      "quickstart.yaml",
+      "sidecar.yaml",
+    ]);
   });
 
   for (const file of files) {

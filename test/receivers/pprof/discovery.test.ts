@@ -46,16 +46,21 @@ async function reaches(count: number, stepMs = 0): Promise<void> {
 
 describe("file_sd_configs", () => {
   const file = (name: string) => join(folder, name);
+  /** In one step: a file that is being written may be read as an empty one. */
+  function write(name: string, text: string): void {
+    writeFileSync(file(".new"), text);
+    renameSync(file(".new"), file(name));
+  }
   const fileSd = (...files: string[]) => ({ file_sd_configs: [{ files: files.map(file), refresh_interval: "5s" }] });
 
   it("reads YAML and JSON, and again when they change, come or go", async () => {
-    writeFileSync(file("a.yaml"), "- targets: [h1:1, h2:2]\n  labels: {zone: a, shard: 7}\n- targets: ['h3:3']\n");
-    writeFileSync(file("b.json"), '[{"targets":["h4:4"],"labels":{"zone":"b"}}]');
+    write("a.yaml", "- targets: [h1:1, h2:2]\n  labels: {zone: a, shard: 7}\n- targets: ['h3:3']\n");
+    write("b.json", '[{"targets":["h4:4"],"labels":{"zone":"b"}}]');
     await run(fileSd("*.yaml", "*.json"));
     assert.equal(await targets(), 4);
-    writeFileSync(file("c.yaml"), "- targets: [h5:5]\n");
+    write("c.yaml", "- targets: [h5:5]\n");
     await reaches(5, 5000);
-    writeFileSync(file("b.json"), "[]");
+    write("b.json", "[]");
     await reaches(4, 5000);
     unlinkSync(file("a.yaml"));
     await reaches(1, 5000);
@@ -63,10 +68,10 @@ describe("file_sd_configs", () => {
   });
 
   it("keeps what a file said while it is broken, and says so once", async () => {
-    writeFileSync(file("a.yaml"), "- targets: [h1:1]\n");
+    write("a.yaml", "- targets: [h1:1]\n");
     await run(fileSd("a.yaml"));
     for (const broken of ["- targets: [", "targets: h1\n", "- tragets: []\n", "- targets: [{}]\n"]) {
-      writeFileSync(file("a.yaml"), broken);
+      write("a.yaml", broken);
       await rig.pass(5000);
       await until(() => rig.lines.length === 1);
     }
@@ -75,15 +80,14 @@ describe("file_sd_configs", () => {
       [rig.lines[0].message, rig.lines[0].fields.file],
       ["A file of targets can't be read", file("a.yaml")],
     );
-    writeFileSync(file("new"), "- targets: [h1:1, h2:2]\n");
-    renameSync(file("new"), file("a.yaml"));
+    write("a.yaml", "- targets: [h1:1, h2:2]\n");
     await reaches(2, 5000);
   });
 
   it("is refused by aliases without end", async () => {
     const rows = Array.from({ length: 12 }, (_, i) => `x${i}: &x${i} [${`*x${i - 1},`.repeat(9)}]`);
     rows[0] = "x0: &x0 [a, a, a, a, a, a, a, a, a]";
-    writeFileSync(file("a.yaml"), rows.join("\n"));
+    write("a.yaml", rows.join("\n"));
     await run(fileSd("a.yaml"));
     assert.equal(rig.lines.length, 1);
     assert.equal(await targets(), 0);

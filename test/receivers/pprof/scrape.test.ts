@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
+import { gzipSync } from "node:zlib";
 import { retryable } from "../../../src/component/errors.js";
 import { findAttribute } from "../../../src/pdata/any-value.js";
 import type { Profiles } from "../../../src/pdata/profiles.js";
@@ -28,6 +29,10 @@ const only = (...kinds: string[]) => ({
     ["process_cpu", "memory", "goroutine", "mutex", "block"].map((kind) => [kind, { enabled: kinds.includes(kind) }]),
   ),
 });
+
+function jsonAnswer(value: unknown): Answer {
+  return { headers: { "content-type": "application/json" }, body: JSON.stringify(value) };
+}
 
 interface Running extends Rig {
   readonly target: TargetServer;
@@ -153,6 +158,12 @@ describe("pprof receiver, scraping", () => {
     ["no type", { headers: {}, body: recordedPprof("goroutine") }, "content_type"],
     ["nothing", { ...recordedAnswer("goroutine"), body: "" }, "empty"],
     ["a body past the limit", { ...recordedAnswer("allocs-2") }, "too_large"],
+    ["a body without end", { ...recordedAnswer("goroutine"), endless: "repeats" }, "too_large"],
+    [
+      "a small body that is large once decompressed",
+      { ...recordedAnswer("goroutine"), body: gzipSync(Buffer.alloc(1e6, 10)) },
+      "too_large",
+    ],
     [
       "a truncated body",
       { ...recordedAnswer("goroutine"), body: recordedPprof("goroutine").subarray(0, 900) },
@@ -196,13 +207,37 @@ describe("pprof receiver, scraping", () => {
     assert.equal(lines[0].fields.reason, "network");
   });
 
-  it("gives a target up after the timeout", async () => {
-    const { pass, lines } = await run(
-      { "/debug/pprof/goroutine": [{ hang: true }] },
-      { ...only("goroutine"), scrape_timeout: "20ms" },
+  const late: [string, Answer][] = [
+    ["answer", { hang: true }],
+    ["end of the answer", { ...recordedAnswer("goroutine"), endless: "stalls" }],
+  ];
+  for (const [what, answer] of late) {
+    it(`gives a target up after the timeout, where no ${what} comes; its other profiles go on`, async () => {
+      const { pass, lines, sink } = await run(
+        { ...all, "/debug/pprof/goroutine": [answer] },
+        { ...only("goroutine", "block"), scrape_timeout: "200ms" },
+      );
+      await pass(round, () => lines.length === 1);
+      await pass(round, () => sink.taken.length === 1);
+      assert.deepEqual([lines[0].fields.reason, lines[0].fields.profile], ["timeout", "goroutine"]);
+      assert.deepEqual(named(sink, "block").length, 1);
+    });
+  }
+
+  it("scrapes on where a target has no mutex and block profiles, and says so once for each", async () => {
+    const { "/debug/pprof/mutex": _mutex, "/debug/pprof/block": _block, ...rest } = all;
+    const { pass, sink, target, lines } = await run(rest);
+    await pass(round, () => target.requests.length === 5);
+    await pass(round, () => target.requests.length === 10 && sink.taken.length === 5);
+    const names = ["process_cpu", "goroutine", "memory"];
+    assert.deepEqual(
+      names.map((name) => named(sink, name).length),
+      [2, 2, 1],
     );
-    await pass(round, () => lines.length === 1);
-    assert.equal(lines[0].fields.reason, "timeout");
+    assert.deepEqual(lines.map(({ fields }) => [fields.profile, fields.reason]).sort(), [
+      ["block", "http_status"],
+      ["mutex", "http_status"],
+    ]);
   });
 
   it("loses nothing of a difference when the pipeline refuses it", async () => {
@@ -293,6 +328,31 @@ describe("pprof receiver, scraping", () => {
     const { pass, lines } = await run({}, { ...only("goroutine"), params: { token: ["s3cret"] } });
     await pass(round, () => lines.length === 1);
     assert.equal(JSON.stringify(lines).includes("s3cret"), false);
+  });
+
+  it("keeps earlier values of all targets within one bound, and frees those of a target that is gone", async () => {
+    const allocs = { "/debug/pprof/allocs": [recordedAnswer("allocs-2")] };
+    const target = await startTarget({});
+    const list = (...shards: string[]) => {
+      const groups = shards.map((shard) => ({ targets: [target.address], labels: { shard } }));
+      target.script({ ...allocs, "/targets": [jsonAnswer(groups)] });
+    };
+    list("a", "b");
+    const sink = createSink();
+    const http_sd_configs = [{ url: `http://${target.address}/targets` }];
+    const rig = createRig({ scrape_configs: [{ ...only("memory"), http_sd_configs }], max_delta_bytes: 3000 }, sink);
+    open.push({ ...rig, target, sink });
+    await rig.receiver.start(host);
+    const targets = () => rig.metrics.total("flamepipe_scrape_targets");
+    const bytes = () => rig.metrics.total("flamepipe_scrape_delta_bytes");
+    while ((await targets()) !== 2) await rig.pass(0);
+    await rig.pass(round, () => rig.lines.length === 1);
+    assert.equal(rig.lines[0].fields.reason, "delta_memory");
+    while ((await bytes()) === 0) await rig.pass(0);
+    assert.ok((await bytes()) <= 3000, `${await bytes()} bytes`);
+    list();
+    while ((await targets()) !== 0) await rig.pass(60_000);
+    assert.equal(await bytes(), 0);
   });
 
   it("takes no profile whose earlier values would not fit", async () => {

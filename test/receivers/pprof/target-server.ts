@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
 
 export interface Answer {
   readonly status?: number;
@@ -8,6 +9,8 @@ export interface Answer {
   readonly body?: Buffer | string;
   /** Never answers. */
   readonly hang?: boolean;
+  /** The answer has no end: nothing more comes after the body, or the body again and again. */
+  readonly endless?: "stalls" | "repeats";
 }
 
 /** What the target gives at one path: each answer once, the last one for ever. */
@@ -31,6 +34,10 @@ export function recordedPprof(name: string): Buffer {
   return readFileSync(`test/fixtures/wire/net-http-pprof/${name}.pb.gz`);
 }
 
+function* repeated(body: Buffer | string): Generator<Buffer | string> {
+  while (true) yield body;
+}
+
 export async function startTarget(script: Script): Promise<TargetServer> {
   const requests: { path: string; query: string; headers: IncomingHttpHeaders }[] = [];
   let answers = new Map(Object.entries(script).map(([path, list]) => [path, [...list]]));
@@ -41,7 +48,9 @@ export async function startTarget(script: Script): Promise<TargetServer> {
     const answer = (list.length > 1 ? list.shift() : list[0]) ?? { status: 404, body: "404 page not found\n" };
     if (answer.hang) return;
     response.writeHead(answer.status ?? 200, answer.headers ?? { "content-type": "text/plain; charset=utf-8" });
-    response.end(answer.body ?? "");
+    if (answer.endless === undefined) response.end(answer.body ?? "");
+    else if (answer.endless === "stalls") response.write(answer.body ?? "");
+    else Readable.from(repeated(answer.body ?? "")).pipe(response);
   }).listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   const { port } = server.address() as AddressInfo;
