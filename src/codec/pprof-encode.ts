@@ -302,7 +302,9 @@ class LabelBytes {
       out.field(0x08, this.strings.ofText(label.key));
       out.field(0x10, label.isEmptyText ? this.strings.ofEmptyText() : this.strings.ofText(label.text));
       out.field64(0x18, label.number);
-      out.field(0x20, this.strings.ofText(label.unit));
+      // A number of 0 without a unit would say nothing.
+      const isBareZero = this.exact && label.number === 0n && label.text === "" && !label.isEmptyText;
+      out.field(0x20, isBareZero && label.unit === "" ? this.strings.ofEmptyText() : this.strings.ofText(label.unit));
       out.close(message);
     }
     if (ids.spanId) this.text(out, "span_id", ids.spanId);

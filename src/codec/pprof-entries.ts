@@ -1,7 +1,7 @@
 import { type AnyValue, stringValue } from "../pdata/any-value.js";
 import type { ProfilesBuilder } from "../pdata/builder.js";
 import { FUNCTION, MAPPING } from "../pdata/tables.js";
-import { WireError } from "../proto/wire.js";
+import { Reader, WireError } from "../proto/wire.js";
 import { buildIdAttribute } from "./build-id.js";
 import { invalid } from "./invalid.js";
 import { idText, PprofIds } from "./pprof-ids.js";
@@ -104,8 +104,8 @@ export class PprofEntries {
       if (field < 5) {
         numbers[2 * field] = last.low;
         numbers[2 * field + 1] = last.high;
-      } else if (field === 5) filename = texts.checkLast();
-      else if (field === 6) buildId = texts.checkLast();
+      } else if (field === 5) filename = this.stringAt(last.low, last.high, tag, p, end);
+      else if (field === 6) buildId = this.stringAt(last.low, last.high, tag, p, end);
       else flags = (last.low | last.high) !== 0 ? flags | (1 << (field - 7)) : flags & ~(1 << (field - 7));
     }
     checkId(scratch.mappingIds, numbers[2], numbers[3], position, "mapping");
@@ -154,7 +154,7 @@ export class PprofEntries {
   }
 
   private readFunction(p: number, end: number, position: number): void {
-    const { buf, names, texts } = this;
+    const { buf, names } = this;
     let idLow = 0;
     let idHigh = 0;
     while (p < end) {
@@ -174,7 +174,8 @@ export class PprofEntries {
         case 0x20: {
           const small = smallVarint(buf, p);
           p = small < 0 ? readVarint(buf, p, end) : cursor;
-          names[3 * position + (tag >>> 3) - 2] = small < 0 ? texts.checkLast() : texts.check(small, 0);
+          const low = small < 0 ? last.low : small;
+          names[3 * position + (tag >>> 3) - 2] = this.stringAt(low, small < 0 ? last.high : 0, tag, p, end);
           break;
         }
         case 0x28:
@@ -188,6 +189,12 @@ export class PprofEntries {
     }
     if (p > end) throw new WireError("truncated varint");
     checkId(scratch.functionIds, idLow, idHigh, position, "function");
+  }
+
+  /** The string index that the field before p gives; one that isn't there is none where the field comes again. */
+  private stringAt(low: number, high: number, tag: number, p: number, end: number): number {
+    if (this.texts.has(low, high)) return low;
+    return comesAgain(this.buf, p, end, tag >>> 3) ? 0 : this.texts.check(low, high);
   }
 
   /** function_table index of the function at this position. */
@@ -205,6 +212,16 @@ export class PprofEntries {
     this.functions[position] = index;
     return index;
   }
+}
+
+/** True if the message in [p, end) has this field: of a field that comes twice the last counts. */
+function comesAgain(buf: Buffer, p: number, end: number, field: number): boolean {
+  const reader = new Reader(buf, p, end);
+  while (reader.next()) {
+    if (reader.field === field) return true;
+    reader.skip();
+  }
+  return false;
 }
 
 /** Notes the id of an entry; throws where it is 0 or taken. */

@@ -7,7 +7,6 @@ import type { Ranges } from "./pprof-index.js";
 import type { PprofWriter } from "./pprof-writer.js";
 import { ScratchInts } from "./scratch.js";
 import { replaceBadUtf8 } from "./utf8.js";
-import { last } from "./varint.js";
 
 const unmapped = -1;
 const maxShort = 16 * 1024;
@@ -78,13 +77,12 @@ export class PprofTexts {
   /** A string index from its halves; throws where there is no such string. */
   check(low: number, high: number): number {
     const index = low >>> 0;
-    if (high !== 0 || index >= this.count) throw outOfRange((BigInt(high) << 32n) | BigInt(index));
+    if (!this.has(low, high)) throw outOfRange((BigInt(high) << 32n) | BigInt(index));
     return index;
   }
 
-  /** The string index that readVarint read last. */
-  checkLast(): number {
-    return this.check(last.low, last.high);
+  has(low: number, high: number): boolean {
+    return high === 0 && low >>> 0 < this.count;
   }
 
   /** Appends the text of a string as a field. */
