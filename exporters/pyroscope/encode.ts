@@ -1,8 +1,10 @@
 import { type Capture, groupCaptures } from "../../src/codec/capture.js";
 import { type Pprof, PprofEncoder, type PprofLimits, type PprofOptions } from "../../src/codec/pprof-encode.js";
+import type { PprofPayload } from "../../src/codec/pprof-payload.js";
 import type { Profiles, ResourceProfiles, ScopeProfiles } from "../../src/pdata/profiles.js";
 import { Writer } from "../../src/proto/wire.js";
 import { collectLabels, fitLabels, type Label, maxLabels, type SeriesLabels } from "./labels.js";
+import { asItCame, nameAsItCame } from "./pass-on.js";
 import { type PprofPlan, planCapture } from "./plan.js";
 
 /**
@@ -16,6 +18,8 @@ const hopelessBytes = 4 * 1024 * 1024;
 export interface SeriesProfile {
   readonly labels: readonly Label[];
   readonly pprof: Pprof;
+  /** True if the pprof is gzip already. */
+  readonly isCompressed: boolean;
   /** When the profile began, as Pyroscope will see it. */
   readonly timeUnixNano: bigint;
   /** True if it is past Pyroscope's limit and can't be split further. */
@@ -32,10 +36,18 @@ export interface EncodeOptions {
   readonly onLabels: (labels: SeriesLabels) => void;
 }
 
-interface Unit {
+/** A capture that is to be encoded, or a pprof that goes on as it came. */
+type Unit = CaptureUnit | PayloadUnit;
+
+interface CaptureUnit {
   readonly resource: ResourceProfiles;
   readonly scope: ScopeProfiles;
   readonly capture: Capture;
+}
+
+interface PayloadUnit {
+  readonly resource: ResourceProfiles;
+  readonly payload: PprofPayload;
 }
 
 /**
@@ -59,8 +71,12 @@ export class BatchEncoder {
       namedFrames: options.nameFrames ? "all" : "without_address",
     };
     for (const resource of profiles.resources) {
-      for (const scope of resource.scopes) {
-        for (const capture of groupCaptures(scope.profiles)) this.units.push({ resource, scope, capture });
+      const payloads = asItCame(resource, limits);
+      if (payloads) for (const payload of payloads) this.units.push({ resource, payload });
+      else {
+        for (const scope of resource.scopes) {
+          for (const capture of groupCaptures(scope.profiles)) this.units.push({ resource, scope, capture });
+        }
       }
     }
   }
@@ -73,7 +89,7 @@ export class BatchEncoder {
   /** Gives up what isn't encoded yet; returns its samples. */
   skip(): number {
     let samples = 0;
-    for (; this.next < this.units.length; this.next++) samples += samplesOf(this.units[this.next].capture);
+    for (; this.next < this.units.length; this.next++) samples += samplesOf(this.units[this.next]);
     return samples;
   }
 
@@ -82,15 +98,31 @@ export class BatchEncoder {
     const unit = this.units[this.next++];
     const profiles: SeriesProfile[] = [];
     try {
+      if ("payload" in unit) return { profiles: [this.passOn(unit)], lost: 0 };
       const nowNano = BigInt(Math.round(this.options.nowMs())) * 1_000_000n;
       for (const plan of planCapture(unit.capture, nowNano)) this.encode(unit, plan, profiles);
       return { profiles, lost: 0 };
     } catch (cause) {
-      return { profiles: [], lost: samplesOf(unit.capture), cause };
+      return { profiles: [], lost: samplesOf(unit), cause };
     }
   }
 
-  private encode({ resource, scope, capture }: Unit, plan: PprofPlan, into: SeriesProfile[]): void {
+  private passOn({ resource, payload }: PayloadUnit): SeriesProfile {
+    const { outline, bytes, isCompressed, sampleCount, attributes } = payload;
+    const candidates = collectLabels(resource.attributes, [], attributes);
+    candidates.set("__name__", nameAsItCame(payload));
+    const pprof = { bytes, sampleCount, rowCount: outline.sampleCount };
+    const labels = this.fitted(candidates, maxLabels);
+    return { labels, pprof, isCompressed, timeUnixNano: outline.timeUnixNano, tooLarge: false };
+  }
+
+  private fitted(candidates: ReadonlyMap<string, string>, limit: number): readonly Label[] {
+    const fitted = fitLabels(candidates, limit);
+    if (fitted.dropped.length > 0 || fitted.cut.length > 0) this.options.onLabels(fitted);
+    return fitted.labels;
+  }
+
+  private encode({ resource, scope, capture }: CaptureUnit, plan: PprofPlan, into: SeriesProfile[]): void {
     const how = capture.id === "" ? this.otlp : fromPprof;
     const pieces = this.encoder(how).encode(plan.input, limits);
     if (pieces.length === 0) return;
@@ -98,11 +130,11 @@ export class BatchEncoder {
     const candidates = collectLabels(resource.attributes, scope.attributes, profile.attributes);
     candidates.set("__name__", plan.name);
     if (plan.needsDeltaMark && !candidates.has("__delta__")) candidates.set("__delta__", "false");
-    const fitted = fitLabels(candidates, maxLabels - sampleLabelRoom(how));
-    if (fitted.dropped.length > 0 || fitted.cut.length > 0) this.options.onLabels(fitted);
+    const labels = this.fitted(candidates, maxLabels - sampleLabelRoom(how));
+    const { timeUnixNano } = plan.input;
     for (const pprof of pieces) {
       const tooLarge = pprof.bytes.length > hopelessBytes;
-      into.push({ labels: fitted.labels, pprof, timeUnixNano: plan.input.timeUnixNano, tooLarge });
+      into.push({ labels, pprof, isCompressed: false, timeUnixNano, tooLarge });
     }
   }
 
@@ -124,8 +156,9 @@ function sampleLabelRoom({ labels }: PprofOptions): number {
   return labels.keys === "all" ? 0 : Math.min(labels.keys.size, maxLabels / 2);
 }
 
-function samplesOf(capture: Capture): number {
-  return capture.profiles.reduce((sum, profile) => sum + profile.sampleCount, 0);
+function samplesOf(unit: Unit): number {
+  if ("payload" in unit) return unit.payload.sampleCount;
+  return unit.capture.profiles.reduce((sum, profile) => sum + profile.sampleCount, 0);
 }
 
 /*

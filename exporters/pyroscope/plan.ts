@@ -1,6 +1,7 @@
 import type { Capture } from "../../src/codec/capture.js";
 import type { PprofColumn, PprofInput } from "../../src/codec/pprof-encode.js";
 import { kindNamed, kindOf, profileName, sameValueType, temporalityOf } from "../../src/codec/profile-kinds.js";
+import type { KeyValue } from "../../src/pdata/any-value.js";
 import type { Profile, ValueType } from "../../src/pdata/profiles.js";
 
 const cpu: ValueType = { type: "cpu", unit: "nanoseconds" };
@@ -27,7 +28,7 @@ export function planCapture(capture: Capture, nowNano: bigint): PprofPlan[] {
   const fromPprof = capture.id !== "";
   for (const profile of capture.profiles) {
     const sampleType = profile.sampleType;
-    const name = profileName(sampleType, profile.periodType, profile.attributes).replaceAll(":", "_");
+    const name = seriesName(sampleType, profile.periodType, profile.attributes);
     const periodType = periodTypeOf(name, sampleType, profile.periodType, fromPprof);
     const key = JSON.stringify([name, periodType.type, periodType.unit, String(profile.period)]);
     let plan = plans.get(key);
@@ -45,6 +46,11 @@ export function planCapture(capture: Capture, nowNano: bigint): PprofPlan[] {
   });
 }
 
+/** `__name__` of a profile. */
+export function seriesName(sampleType: ValueType, periodType: ValueType, attributes: readonly KeyValue[]): string {
+  return profileName(sampleType, periodType, attributes).replaceAll(":", "_");
+}
+
 /** Other senders leave the period type out, or say more by it than Pyroscope's names do. */
 function periodTypeOf(name: string, sampleType: ValueType, periodType: ValueType, fromPprof: boolean): ValueType {
   if (fromPprof) return periodType;
@@ -58,9 +64,29 @@ function periodTypeOf(name: string, sampleType: ValueType, periodType: ValueType
  * stay what they are.
  */
 function columnOf(profile: Profile, sampleType: ValueType, periodType: ValueType, capture: Capture): PprofColumn {
-  const counted = sameValueType(sampleType, samples) && sameValueType(periodType, cpu) && profile.period > 0n;
-  if (counted && !capture.types.has("cpu/nanoseconds")) return { profile, type: cpu, scale: profile.period };
+  const { period } = profile;
+  if (isCountOfTime(sampleType, periodType, period, capture.types)) return { profile, type: cpu, scale: period };
   return { profile, type: acceptableType(sampleType), scale: 1n };
+}
+
+function isCountOfTime(
+  sampleType: ValueType,
+  periodType: ValueType,
+  period: bigint,
+  types: ReadonlySet<string>,
+): boolean {
+  const counted = sameValueType(sampleType, samples) && sameValueType(periodType, cpu) && period > 0n;
+  return counted && !types.has("cpu/nanoseconds");
+}
+
+/** True if values of this type are sent as they are, under the type's own name. */
+export function isSentAsItIs(
+  sampleType: ValueType,
+  periodType: ValueType,
+  period: bigint,
+  types: ReadonlySet<string>,
+): boolean {
+  return !isCountOfTime(sampleType, periodType, period, types) && sameValueType(acceptableType(sampleType), sampleType);
 }
 
 /** Pyroscope refuses a dash in a sample type, and its profile type ids are cut at colons. */
@@ -69,7 +95,7 @@ function acceptableType({ type, unit }: ValueType): ValueType {
 }
 
 /** Times within a year of 1970 are clocks that nobody set. */
-const yearNano = 31_536_000_000_000_000n;
+export const yearNano = 31_536_000_000_000_000n;
 
 /** A time that isn't set is the oldest of the timestamps, else now. */
 function timeOf(columns: readonly PprofColumn[], nowNano: bigint): bigint {

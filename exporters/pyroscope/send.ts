@@ -108,8 +108,8 @@ export function createSender(options: SenderOptions): (profiles: Profiles, ctx: 
     return progress.ready.pop();
   }
 
-  async function pack({ labels, pprof, timeUnixNano }: SeriesProfile): Promise<Push> {
-    const coding = config.compression === "gzip" ? "gzip" : "none";
+  async function pack({ labels, pprof, isCompressed, timeUnixNano }: SeriesProfile): Promise<Push> {
+    const coding = config.compression === "gzip" && !isCompressed ? "gzip" : "none";
     const [rawProfile] = await compress(coding, [pprof.bytes], config.compression_params.level);
     return { labels, rawProfile, samples: pprof.sampleCount, timeUnixNano, unclearAnswers: 0 };
   }

@@ -30,10 +30,10 @@ export interface PprofOptions {
   readonly attributesFor?: (sampleTypes: readonly ValueType[]) => readonly KeyValue[];
   /** Stands in for a time within a year of 1970: a clock that nobody set. */
   readonly fallbackTimeUnixNano?: bigint;
-  /** Keeps the pprof as it came as the first profile's original_payload (format "pprof"). It goes with the first edit. */
-  readonly keepPayload?: boolean;
   /** The label profile_id is an older name of span_id, as for Pyroscope. Default false. */
   readonly profileIdIsSpan?: boolean;
+  /** Unique; absent = a new one. */
+  readonly captureId?: string;
 }
 
 export interface PprofSummary {
@@ -54,17 +54,32 @@ export interface PprofSummary {
  * InvalidProfilesError (TooLargeError past a limit), after which the builder must be thrown away.
  */
 export function addPprof(scope: ScopeBuilder, bytes: Buffer, options: PprofOptions = {}): PprofSummary {
-  const maxBytes = options.maxBytes ?? defaultMaxBytes;
+  const plain = inflatePprof(bytes, options.maxBytes);
+  return judged(plain, () => add(scope, plain, options));
+}
+
+/** The bytes of a pprof, decompressed. */
+export function inflatePprof(bytes: Buffer, maxBytes = defaultMaxBytes): Buffer {
   if (bytes.length === 0) throw invalid("pprof", "no bytes");
   const plain = isGzip(bytes) ? gunzip("pprof", bytes, maxBytes) : bytes;
   if (plain.length === 0) throw invalid("pprof", "no bytes in it");
   if (plain.length > maxBytes) throw new TooLargeError(`pprof: larger than ${maxBytes} bytes`);
+  return plain;
+}
+
+/** What `read` makes of a pprof; faults of the wire become faults of the input. */
+export function judged<T>(plain: Buffer, read: () => T): T {
   try {
-    return add(scope, plain, bytes, options);
+    return read();
   } catch (caught) {
     if (!(caught instanceof WireError)) throw caught;
     throw invalid("pprof", caught.message + looksLike(plain));
   }
+}
+
+/** OTLP bytes that the samples of a pprof may take. */
+export function outputLimit(plain: Buffer): number {
+  return Math.max(outputFloor, outputRatio * plain.length);
 }
 
 /** One pprof as a batch of its own: one resource with these attributes, and a scope without a name. */
@@ -74,7 +89,7 @@ export function decodePprof(bytes: Buffer, resource: readonly KeyValue[], option
   return builder.finish();
 }
 
-function add(scope: ScopeBuilder, plain: Buffer, bytes: Buffer, options: PprofOptions): PprofSummary {
+function add(scope: ScopeBuilder, plain: Buffer, options: PprofOptions): PprofSummary {
   const index = indexPprof(plain);
   const texts = new PprofTexts(plain, index.strings, scope.builder);
   const entries = new PprofEntries(index, texts, scope.builder);
@@ -85,18 +100,16 @@ function add(scope: ScopeBuilder, plain: Buffer, bytes: Buffer, options: PprofOp
   const attributes = [...profileAttributes(index, texts), ...(options.attributes ?? [])];
   if (options.attributesFor) attributes.push(...options.attributesFor(sampleTypes));
   if (sampleTypes.length === 0 && samples.length > 0) throw invalid("pprof", "missing sample type information");
-  attributes.push(...captureAttributes(newCaptureId(), sampleTypes));
+  attributes.push(...captureAttributes(options.captureId ?? newCaptureId(), sampleTypes));
   const attributeIndices = attributes.map((attribute) => scope.builder.attribute(attribute));
   const { period, durationNanos: durationNano } = index;
   const timeUnixNano = index.timeNanos < yearNano ? (options.fallbackTimeUnixNano ?? index.timeNanos) : index.timeNanos;
-  const profiles = sampleTypes.map((sampleType, i) => {
-    const originalPayload = options.keepPayload && i === 0 ? { format: "pprof", bytes } : undefined;
-    const fields = { sampleType, periodType, period, timeUnixNano, durationNano, attributeIndices, originalPayload };
+  const profiles = sampleTypes.map((sampleType) => {
+    const fields = { sampleType, periodType, period, timeUnixNano, durationNano, attributeIndices };
     return scope.profile(fields, 10 * samples.length);
   });
-  const maxOutput = Math.max(outputFloor, outputRatio * plain.length);
   const links = new PprofLinks(index, scope.builder, options.profileIdIsSpan ?? false);
-  new PprofSamples(index, locations, texts, links, scope.builder, profiles, maxOutput).write();
+  new PprofSamples(index, locations, texts, links, scope.builder, profiles, outputLimit(plain)).write();
   const sampleCount = samples.length;
   return { sampleTypes, periodType, period, timeUnixNano, durationNano, sampleCount, byteSize: plain.length };
 }

@@ -98,7 +98,7 @@ export class PprofTexts {
  * True if all strings are UTF-8. Tags, and lengths below 128, are ASCII: strings that stand behind one another are
  * checked as one, and long ones part them.
  */
-function isAllText(buf: Buffer, { data, length }: Ranges): boolean {
+export function isAllText(buf: Buffer, { data, length }: Ranges): boolean {
   let start = data[0];
   let end = start;
   for (let i = 0; i < length; i++) {

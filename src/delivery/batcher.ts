@@ -128,7 +128,8 @@ class TimedBatcher implements Batcher {
   }
 
   #itemOf(profiles: Profiles, ctx: Context, nowMs: number, done: Done, progress: Progress | undefined): Item {
-    const { timeoutMs } = this.#options;
+    const { timeoutMs, limit } = this.#options;
+    if (limit.maxBytes > 0) profiles.open();
     const patienceMs = ctx.deadlineMs === undefined ? timeoutMs : (ctx.deadlineMs - nowMs) * shareOfDeadline;
     const item: Item = {
       profiles,

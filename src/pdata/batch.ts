@@ -17,4 +17,6 @@ export interface Batch {
   droppedPayloads: number;
   /** Sample messages that went because they were joined with others that had become equal. */
   joinedSamples: number;
+  /** Decodes the payloads of all resources; undefined where profiles stand in the batch as profiles. */
+  unseal: (() => void) | undefined;
 }

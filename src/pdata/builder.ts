@@ -5,6 +5,7 @@ import { OutDictionary } from "./dictionary-mapper.js";
 import type { OutTable } from "./out-table.js";
 import { ProfileBuilder, type ProfileFields } from "./profile-builder.js";
 import { Profiles } from "./profiles.js";
+import type { Built } from "./rebuild.js";
 import type { ScanResult } from "./scan.js";
 import { ATTRIBUTE, FUNCTION, LINK, LOCATION, MAPPING, STACK, STRING, TABLES } from "./tables.js";
 
@@ -170,13 +171,29 @@ export class ProfilesBuilder {
   }
 
   resource(attributes: readonly KeyValue[], schemaUrl = ""): ResourceBuilder {
-    const resource = new ResourceBuilder(this, attributes, schemaUrl);
+    return this.add(resourceHead(attributes, schemaUrl));
+  }
+
+  /** A resource from the content of its Resource message. */
+  resourceOf(content: Buffer): ResourceBuilder {
+    const head = new Writer(content.length + 8);
+    head.lengthDelimited(1, content);
+    return this.add(head.finish());
+  }
+
+  private add(head: Buffer): ResourceBuilder {
+    const resource = new ResourceBuilder(this, head);
     this.resources.push(resource);
     return resource;
   }
 
   /** The batch. The builder ends with it. */
   finish(): Profiles {
+    return Profiles.built(this.build());
+  }
+
+  /** As `finish`, for who makes the batch. */
+  build(): Built {
     if (this.finished) throw new Error("a builder finishes once");
     this.finished = true;
     const contents = this.resources.map((resource) => resource.measure());
@@ -192,7 +209,7 @@ export class ProfilesBuilder {
     for (const resource of this.resources) resource.release();
     this.dictionary.reset();
     if (spare.length < maxSpare) spare.push(this.dictionary);
-    return Profiles.of(out.finish(), scanned, "1.10", false);
+    return { buf: out.finish(), scanned };
   }
 
   private writeDictionary(out: Writer, scanned: ScanResult): void {
@@ -208,7 +225,8 @@ export class ProfilesBuilder {
   }
 }
 
-function emptyScan(resourceCount: number, profileCount: number): ScanResult {
+/** What a scan finds in a request of these numbers, before it has found it. */
+export function emptyScan(resourceCount: number, profileCount: number): ScanResult {
   return {
     dictionaryStart: -1,
     dictionaryEnd: -1,
@@ -236,24 +254,26 @@ function sizesOf(head: number, parts: readonly Sizes[]): Sizes {
   return { bytes, parts };
 }
 
+/** A ResourceProfiles message without its profiles. */
+export function resourceHead(attributes: readonly KeyValue[], schemaUrl = ""): Buffer {
+  if (attributes.length === 0 && schemaUrl === "") return emptyResource;
+  const head = new Writer(64 + 48 * attributes.length);
+  head.message(1, () => {
+    for (const attribute of attributes) head.message(1, () => encodeKeyValue(head, attribute));
+  });
+  if (schemaUrl !== "") head.string(3, schemaUrl);
+  return head.finish();
+}
+
 /** One resource of a batch being built. */
 export class ResourceBuilder {
   private readonly builder: ProfilesBuilder;
   private readonly head: Buffer;
   private readonly scopes: ScopeBuilder[] = [];
 
-  constructor(builder: ProfilesBuilder, attributes: readonly KeyValue[], schemaUrl: string) {
+  constructor(builder: ProfilesBuilder, head: Buffer) {
     this.builder = builder;
-    if (attributes.length === 0 && schemaUrl === "") {
-      this.head = emptyResource;
-      return;
-    }
-    const head = new Writer(64 + 48 * attributes.length);
-    head.message(1, () => {
-      for (const attribute of attributes) head.message(1, () => encodeKeyValue(head, attribute));
-    });
-    if (schemaUrl !== "") head.string(3, schemaUrl);
-    this.head = head.finish();
+    this.head = head;
   }
 
   scope(name = "", version = "", attributes: readonly KeyValue[] = []): ScopeBuilder {

@@ -6,6 +6,7 @@ import { InvalidProfilesError } from "./invalid.js";
 import { likelyLayouts } from "./layouts.js";
 import { withLocationLines } from "./location-lines.js";
 import { normalizeRequest } from "./normalize.js";
+import type { Payload } from "./payload.js";
 import { type Built, buildRequest } from "./rebuild.js";
 import { ResourceProfiles } from "./resource-profiles.js";
 import { type ScanResult, scanFault, scanRequest } from "./scan.js";
@@ -16,16 +17,27 @@ export { Profile } from "./profile.js";
 export { ResourceProfiles } from "./resource-profiles.js";
 export { ScopeProfiles } from "./scope-profiles.js";
 
+/** What a batch holds whose profiles stand in it as payloads. */
+export interface Seal {
+  /** Of each resource, as the scan numbers them. */
+  readonly payloads: readonly (readonly Payload[])[];
+  /** The request that these resources are with their payloads decoded. */
+  readonly open: (resources: readonly ResourceProfiles[]) => Built;
+}
+
+const noDictionary = new Dictionary(Buffer.alloc(0), 0, 0, new Int32Array(8));
+
 /** A batch of profiles: bytes as they arrived, views that decode on first touch, and the edits made so far. */
 export class Profiles {
   /** The wire layout of the request this came from; older ones were translated. */
   readonly layout: Layout;
-  private readonly buf: Buffer;
-  private readonly scanned: ScanResult;
+  private buf: Buffer;
+  private scanned: ScanResult;
   private readonly batch: Batch;
   private views: ResourceProfiles[] | undefined;
   private edited = false;
-  private samples: number;
+  private readonly samples: number;
+  private seal: Seal | undefined;
 
   private constructor(buf: Buffer, scanned: ScanResult, layout: Layout, batch: Batch) {
     this.buf = buf;
@@ -50,15 +62,14 @@ export class Profiles {
 
   /** A batch from bytes that a scan has passed. */
   static of(buf: Buffer, scanned: ScanResult, layout: Layout, hadReferences: boolean): Profiles {
-    const start = Math.max(scanned.dictionaryStart, 0);
-    const end = Math.max(scanned.dictionaryEnd, 0);
-    const dictionary = new Dictionary(buf, start, end, scanned.counts);
+    const dictionary = dictionaryOf(buf, scanned);
     const batch: Batch = {
       dictionary,
       needsPrune: false,
       hadReferences: hadReferences || scanned.hasReferences,
       droppedPayloads: 0,
       joinedSamples: 0,
+      unseal: undefined,
     };
     const profiles = new Profiles(buf, scanned, layout, batch);
     if (scanned.profileCount > 0 && scanned.counts.subarray(1).includes(0)) {
@@ -69,6 +80,48 @@ export class Profiles {
     return profiles;
   }
 
+  /** A batch of payloads; `buf` has the resources without their profiles. See sealed.ts. */
+  static sealed(buf: Buffer, scanned: ScanResult, seal: Seal): Profiles {
+    const batch: Batch = {
+      dictionary: noDictionary,
+      needsPrune: false,
+      hadReferences: false,
+      droppedPayloads: 0,
+      joinedSamples: 0,
+      unseal: undefined,
+    };
+    const profiles = new Profiles(buf, scanned, "1.10", batch);
+    profiles.close(seal);
+    return profiles;
+  }
+
+  private close(seal: Seal): void {
+    this.seal = seal;
+    this.batch.unseal = () => this.unseal(seal);
+  }
+
+  /** Decodes what stands in it as payloads: from now on sizes are exact. */
+  open(): void {
+    this.batch.unseal?.();
+  }
+
+  /** Decodes the payloads in place: views that exist stay valid. */
+  private unseal(seal: Seal): void {
+    const views = this.ownResources();
+    const { buf, scanned } = seal.open(views);
+    this.seal = undefined;
+    this.batch.unseal = undefined;
+    this.batch.needsPrune = false;
+    this.batch.dictionary = dictionaryOf(buf, scanned);
+    this.edited = false;
+    this.buf = buf;
+    this.scanned = scanned;
+    const { resources } = scanned;
+    views.forEach((view, i) => {
+      view.moveTo(buf, resources[4 * i], resources[4 * i + 1]);
+    });
+  }
+
   private resolveReferences(): void {
     const { resources } = this.scanned;
     this.ownResources().forEach((view, i) => {
@@ -77,6 +130,7 @@ export class Profiles {
   }
 
   get dictionary(): Dictionary {
+    this.open();
     return this.batch.dictionary;
   }
 
@@ -88,6 +142,7 @@ export class Profiles {
   private ownResources(): ResourceProfiles[] {
     if (!this.views) {
       const { resources, resourceCount } = this.scanned;
+      const payloads = this.seal?.payloads;
       this.views = new Array(resourceCount);
       for (let i = 0; i < resourceCount; i++) {
         this.views[i] = new ResourceProfiles(
@@ -96,6 +151,7 @@ export class Profiles {
           resources[4 * i],
           resources[4 * i + 1],
           resources[4 * i + 2],
+          payloads?.[i],
         );
       }
     }
@@ -115,8 +171,9 @@ export class Profiles {
     return sum;
   }
 
-  /** Bytes of the request: exact for what arrived, close to it after edits. */
+  /** Bytes of the request: exact for what arrived, close to it after edits, an estimate where payloads stand in it. */
   get byteSize(): number {
+    if (this.seal) return this.buf.length + this.sumOfPayloads(({ byteSize }) => byteSize);
     if (this.untouched) return this.buf.length;
     let sum = this.batch.dictionary.byteSize + 8;
     for (const view of this.ownResources()) sum += view.byteSize + 4;
@@ -125,7 +182,13 @@ export class Profiles {
 
   /** Bytes of memory that this batch keeps alive, at least: what queues and limits should count. */
   get heldBytes(): number {
-    return this.buf.length;
+    return this.seal ? this.buf.length + this.sumOfPayloads(({ bytes }) => bytes.length) : this.buf.length;
+  }
+
+  private sumOfPayloads(of: (payload: Payload) => number): number {
+    let sum = 0;
+    for (const { payloads } of this.ownResources()) for (const payload of payloads ?? []) sum += of(payload);
+    return sum;
   }
 
   /** The newest profile end (time + duration) in unix nanoseconds, good to a microsecond; 0n if none. */
@@ -167,22 +230,24 @@ export class Profiles {
    */
   setLocationLines(lines: ReadonlyMap<number, readonly DictLine[]>): void {
     if (lines.size === 0) return;
-    this.batch.dictionary = withLocationLines(this.batch.dictionary, lines);
+    this.batch.dictionary = withLocationLines(this.dictionary, lines);
     this.edited = true;
+    for (const view of this.ownResources()) view.dropPayloads();
   }
 
   /** A batch that can be edited on its own; it shares the received bytes. */
   copy(): Profiles {
-    const batch: Batch = { ...this.batch, dictionary: this.batch.dictionary.copy() };
+    const batch: Batch = { ...this.batch, dictionary: this.batch.dictionary.copy(), unseal: undefined };
     const copy = new Profiles(this.buf, this.scanned, this.layout, batch);
     copy.edited = this.edited;
     copy.views = this.views?.map((view) => view.copyInto(batch));
+    if (this.seal) copy.close(this.seal);
     return copy;
   }
 
   /** True if what would be sent is, byte for byte, what arrived. */
   get untouched(): boolean {
-    return !this.edited && !this.batch.needsPrune && !this.views?.some((view) => view.dirty);
+    return !this.seal && !this.edited && !this.batch.needsPrune && !this.views?.some((view) => view.dirty);
   }
 
   /** True if entries of the dictionary must not be sent because what used them was removed. */
@@ -205,6 +270,8 @@ export class Profiles {
 
   /** The request as a list of buffers. Bytes removed by edits occur in none of them. */
   encode(): Buffer[] {
+    // Decoded for this once: in a queue of another exporter the batch stays what it is.
+    if (this.seal) return [this.seal.open(this.ownResources()).buf];
     if (this.untouched) return [this.buf];
     if (this.batch.needsPrune) return [buildRequest([this]).buf];
     return this.splice();
@@ -239,6 +306,10 @@ export class Profiles {
     pos = writeVarint(out, pos, dictionarySize);
     return [out.subarray(0, pos), ...dictionary.content()];
   }
+}
+
+function dictionaryOf(buf: Buffer, { dictionaryStart, dictionaryEnd, counts }: ScanResult): Dictionary {
+  return new Dictionary(buf, Math.max(dictionaryStart, 0), Math.max(dictionaryEnd, 0), counts);
 }
 
 /** The slow path of parse: odd but legal shapes and older layouts are rewritten, then scanned again. */

@@ -4,6 +4,7 @@ import { encodeKeyValue } from "./any-value-codec.js";
 import type { Batch } from "./batch.js";
 import { copyFieldsExcept } from "./fields.js";
 import { decodeAttributes, findMessage, type Span } from "./messages.js";
+import type { Payload } from "./payload.js";
 import { resolveAttributes } from "./references.js";
 import { resourceReferences, scopeReferences } from "./scan.js";
 import { ScopeProfiles } from "./scope-profiles.js";
@@ -11,9 +12,9 @@ import { ScopeProfiles } from "./scope-profiles.js";
 /** One resource and what was profiled under it. */
 export class ResourceProfiles {
   private readonly batch: Batch;
-  private readonly buf: Buffer;
-  private readonly start: number;
-  private readonly end: number;
+  private buf: Buffer;
+  private start: number;
+  private end: number;
   private readonly scannedSamples: number;
   /** The Resource message; where it was edited, in a buffer of its own. */
   private resource: Span | undefined;
@@ -21,13 +22,42 @@ export class ResourceProfiles {
   private decoded: readonly KeyValue[] | undefined;
   private views: ScopeProfiles[] | undefined;
   private filtered = false;
+  /** What its profiles came as, where that says as much as they do. */
+  private sources: readonly Payload[] | undefined;
 
-  constructor(batch: Batch, buf: Buffer, start: number, end: number, samples: number) {
+  constructor(
+    batch: Batch,
+    buf: Buffer,
+    start: number,
+    end: number,
+    samples: number,
+    payloads: readonly Payload[] | undefined = undefined,
+  ) {
     this.batch = batch;
     this.buf = buf;
     this.start = start;
     this.end = end;
     this.scannedSamples = samples;
+    this.sources = payloads;
+  }
+
+  /** The payloads that this resource's profiles are, nothing below the resource having been edited; else undefined. */
+  get payloads(): readonly Payload[] | undefined {
+    return this.sources && !this.filtered && !this.scopesDirty ? this.sources : undefined;
+  }
+
+  /** The payloads no longer say what the profiles say. */
+  dropPayloads(): void {
+    this.sources = undefined;
+  }
+
+  /** The resource was written anew, its payloads decoded: [start, end) of `buf`. */
+  moveTo(buf: Buffer, start: number, end: number): void {
+    this.buf = buf;
+    this.start = start;
+    this.end = end;
+    this.resource = undefined;
+    this.newResource = undefined;
   }
 
   /** Decoded on first touch. Never edit the returned list: make another and set it. */
@@ -95,6 +125,7 @@ export class ResourceProfiles {
 
   private ownScopes(): ScopeProfiles[] {
     if (!this.views) {
+      this.batch.unseal?.();
       const views: ScopeProfiles[] = [];
       const reader = new Reader(this.buf, this.start, this.end);
       while (reader.next()) {
@@ -203,6 +234,7 @@ export class ResourceProfiles {
     copy.decoded = this.decoded;
     copy.views = this.views?.map((view) => view.copyInto(batch));
     copy.filtered = this.filtered;
+    copy.sources = this.sources;
     return copy;
   }
 }

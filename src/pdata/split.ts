@@ -20,6 +20,7 @@ interface Range {
  * `maxBytes` makes a piece of its own that is too large: the caller decides what becomes of it.
  */
 export function splitProfiles(batch: Profiles, limit: SplitLimit): Profiles[] {
+  if (limit.maxBytes > 0) batch.open();
   const samples = batch.sampleCount;
   const tooMany = limit.maxSamples > 0 && samples > limit.maxSamples;
   const tooLarge = limit.maxBytes > 0 && batch.byteSize > limit.maxBytes;

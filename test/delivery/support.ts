@@ -81,6 +81,7 @@ export function fakeProfiles(names: string | string[], samples = 1, bytes = 100 
     byteSize: bytes,
     newestTimeUnixNano: 0n,
     copies: 0,
+    open() {},
     copy() {
       fake.copies++;
       return fakeProfiles(

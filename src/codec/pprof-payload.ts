@@ -1,0 +1,65 @@
+import type { KeyValue } from "../pdata/any-value.js";
+import type { ScopeBuilder } from "../pdata/builder.js";
+import type { Payload } from "../pdata/payload.js";
+import { isGzip } from "./gunzip.js";
+import { addPprof, inflatePprof, judged, newCaptureId, outputLimit, type PprofOptions } from "./pprof-decode.js";
+import { outlineOf, type PprofOutline } from "./pprof-outline.js";
+
+/** A pprof that stands in a batch as it came, checked, to be decoded when somebody looks inside. */
+export class PprofPayload implements Payload {
+  readonly bytes: Buffer;
+  readonly byteSize: number;
+  readonly outline: PprofOutline;
+  /** As `addPprof` will give them to every profile, those of the pprof itself left out. */
+  readonly attributes: readonly KeyValue[];
+  private readonly options: PprofOptions;
+  private plain: Buffer | undefined;
+
+  constructor(bytes: Buffer, plain: Buffer, outline: PprofOutline, options: PprofOptions) {
+    const { attributes = [], attributesFor } = options;
+    this.bytes = bytes;
+    this.byteSize = plain.length;
+    this.outline = outline;
+    this.attributes = attributesFor ? [...attributes, ...attributesFor(outline.sampleTypes)] : attributes;
+    this.options = {
+      maxBytes: plain.length,
+      attributes: this.attributes,
+      fallbackTimeUnixNano: options.fallbackTimeUnixNano,
+      captureId: newCaptureId(),
+    };
+    this.plain = plain;
+  }
+
+  get sampleCount(): number {
+    return this.outline.sampleCount * this.outline.sampleTypes.length;
+  }
+
+  get endNano(): number {
+    const time = Number(this.outline.timeUnixNano);
+    return time > 0 ? time + Math.max(0, Number(this.outline.durationNano)) : 0;
+  }
+
+  get isCompressed(): boolean {
+    return isGzip(this.bytes);
+  }
+
+  decodeInto(scope: ScopeBuilder): void {
+    addPprof(scope, this.plain ?? this.bytes, this.options);
+  }
+
+  /** Lets go of the decompressed pprof, which who decodes later has to make again. */
+  forgetPlain(): void {
+    this.plain = undefined;
+  }
+}
+
+/**
+ * A pprof, gzip or plain, as a payload. undefined for one that is out of the ordinary: `addPprof` has to judge it. Throws
+ * as `addPprof` does.
+ */
+export function sealPprof(bytes: Buffer, options: PprofOptions = {}): PprofPayload | undefined {
+  const plain = inflatePprof(bytes, options.maxBytes);
+  const outline = judged(plain, () => outlineOf(plain));
+  if (!outline || outline.maxOutputBytes > outputLimit(plain)) return undefined;
+  return new PprofPayload(bytes, plain, outline, options);
+}

@@ -1,0 +1,18 @@
+import type { ScopeBuilder } from "./builder.js";
+
+/**
+ * Profiles in another format, which stand in a batch as they came until somebody looks at them. Whoever makes one has
+ * checked it: decoding doesn't fail.
+ */
+export interface Payload {
+  /** As it came. */
+  readonly bytes: Buffer;
+  /** Sample messages that it decodes to. */
+  readonly sampleCount: number;
+  /** Bytes to count it as, where sizes are compared: about what it takes decoded. */
+  readonly byteSize: number;
+  /** The newest end of its profiles in unix nanoseconds, 0 if unknown. */
+  readonly endNano: number;
+  /** Adds its profiles to a scope of a batch being built: the same ones every time. */
+  decodeInto(scope: ScopeBuilder): void;
+}

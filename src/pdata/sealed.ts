@@ -1,0 +1,43 @@
+import { emptyScan, ProfilesBuilder } from "./builder.js";
+import type { Payload } from "./payload.js";
+import { Profiles, type ResourceProfiles } from "./profiles.js";
+import type { Built } from "./rebuild.js";
+
+/** One resource of a sealed batch. */
+export interface SealedResource {
+  /** As `resourceHead` of the builder makes it. */
+  readonly head: Buffer;
+  readonly payloads: readonly Payload[];
+}
+
+/**
+ * A batch whose profiles are payloads. Its resources are read, edited and filtered like those of any other; who asks for
+ * scopes, profiles or the dictionary has it decoded. The buffers are kept, not copied.
+ */
+export function sealedProfiles(resources: readonly SealedResource[]): Profiles {
+  const scanned = emptyScan(resources.length, 0);
+  let pos = 0;
+  resources.forEach(({ head, payloads }, i) => {
+    scanned.resources[4 * i] = pos;
+    pos += head.length;
+    scanned.resources[4 * i + 1] = pos;
+    for (const { sampleCount, endNano } of payloads) {
+      scanned.resources[4 * i + 2] += sampleCount;
+      scanned.newestNano = Math.max(scanned.newestNano, endNano);
+    }
+    scanned.sampleCount += scanned.resources[4 * i + 2];
+  });
+  const heads = resources.length === 1 ? resources[0].head : Buffer.concat(resources.map(({ head }) => head));
+  const payloads = resources.map((resource) => resource.payloads);
+  return Profiles.sealed(heads, scanned, { payloads, open });
+}
+
+/** The request that the resources are with their payloads decoded. */
+function open(resources: readonly ResourceProfiles[]): Built {
+  const builder = new ProfilesBuilder();
+  for (const resource of resources) {
+    const scope = builder.resourceOf(resource.resourceBytes()).scope();
+    for (const payload of resource.payloads ?? []) payload.decodeInto(scope);
+  }
+  return builder.build();
+}
