@@ -4,7 +4,7 @@ import type { PprofPayload } from "../../src/codec/pprof-payload.js";
 import type { Profiles, ResourceProfiles, ScopeProfiles } from "../../src/pdata/profiles.js";
 import { Writer } from "../../src/proto/wire.js";
 import { collectLabels, fitLabels, type Label, maxLabels, type SeriesLabels } from "./labels.js";
-import { asItCame, nameAsItCame } from "./pass-on.js";
+import { nameOf, passedOn } from "./pass-on.js";
 import { type PprofPlan, planCapture } from "./plan.js";
 
 /**
@@ -71,12 +71,18 @@ export class BatchEncoder {
       namedFrames: options.nameFrames ? "all" : "without_address",
     };
     for (const resource of profiles.resources) {
-      const payloads = asItCame(resource, limits);
-      if (payloads) for (const payload of payloads) this.units.push({ resource, payload });
-      else {
-        for (const scope of resource.scopes) {
-          for (const capture of groupCaptures(scope.profiles)) this.units.push({ resource, scope, capture });
-        }
+      const passed = passedOn(resource, limits);
+      for (const payload of passed) this.units.push({ resource, payload });
+      if (passed.length !== resource.payloads?.length) this.addCaptures(resource, passed);
+    }
+  }
+
+  /** What a resource has beside those that are passed on; decoded for this, if nobody did so before. */
+  private addCaptures(resource: ResourceProfiles, passed: readonly PprofPayload[]): void {
+    const ids = new Set(passed.map(({ captureId }) => captureId));
+    for (const scope of resource.scopes) {
+      for (const capture of groupCaptures(scope.profiles)) {
+        if (!ids.has(capture.id)) this.units.push({ resource, scope, capture });
       }
     }
   }
@@ -98,7 +104,7 @@ export class BatchEncoder {
     const unit = this.units[this.next++];
     const profiles: SeriesProfile[] = [];
     try {
-      if ("payload" in unit) return { profiles: [this.passOn(unit)], lost: 0 };
+      if ("payload" in unit) return { profiles: this.passOn(unit), lost: 0 };
       const nowNano = BigInt(Math.round(this.options.nowMs())) * 1_000_000n;
       for (const plan of planCapture(unit.capture, nowNano)) this.encode(unit, plan, profiles);
       return { profiles, lost: 0 };
@@ -107,13 +113,14 @@ export class BatchEncoder {
     }
   }
 
-  private passOn({ resource, payload }: PayloadUnit): SeriesProfile {
+  private passOn({ resource, payload }: PayloadUnit): SeriesProfile[] {
     const { outline, bytes, isCompressed, sampleCount, attributes } = payload;
+    if (sampleCount === 0) return [];
     const candidates = collectLabels(resource.attributes, [], attributes);
-    candidates.set("__name__", nameAsItCame(payload));
+    candidates.set("__name__", nameOf(payload));
     const pprof = { bytes, sampleCount, rowCount: outline.sampleCount };
     const labels = this.fitted(candidates, maxLabels);
-    return { labels, pprof, isCompressed, timeUnixNano: outline.timeUnixNano, tooLarge: false };
+    return [{ labels, pprof, isCompressed, timeUnixNano: outline.timeUnixNano, tooLarge: false }];
   }
 
   private fitted(candidates: ReadonlyMap<string, string>, limit: number): readonly Label[] {

@@ -3,19 +3,12 @@ import { PprofPayload } from "../../src/codec/pprof-payload.js";
 import type { ResourceProfiles } from "../../src/pdata/profiles.js";
 import { isSentAsItIs, seriesName, yearNano } from "./plan.js";
 
-/**
- * The pprofs of a resource that nothing has looked into or changed, if all of them are what encoding them anew would
- * come to: then their bytes are passed on. One without samples is left out, as it would be then.
- */
-export function asItCame(resource: ResourceProfiles, limits: PprofLimits): readonly PprofPayload[] | undefined {
-  const pprofs: PprofPayload[] = [];
-  const { payloads } = resource;
-  if (!payloads) return undefined;
-  for (const payload of payloads) {
-    if (!(payload instanceof PprofPayload) || !isPassedOn(payload, limits)) return undefined;
-    if (payload.sampleCount > 0) pprofs.push(payload);
-  }
-  return pprofs;
+const none: readonly PprofPayload[] = [];
+
+/** The pprofs of a resource whose bytes are passed on: unchanged, and what encoding them anew would come to. */
+export function passedOn({ payloads }: ResourceProfiles, limits: PprofLimits): readonly PprofPayload[] {
+  if (!payloads) return none;
+  return payloads.filter((payload) => payload instanceof PprofPayload && isPassedOn(payload, limits)) as PprofPayload[];
 }
 
 function isPassedOn(payload: PprofPayload, limits: PprofLimits): boolean {
@@ -23,14 +16,14 @@ function isPassedOn(payload: PprofPayload, limits: PprofLimits): boolean {
   const { sampleTypes, periodType, period, timeUnixNano, sampleCount } = outline;
   if (sampleCount > limits.maxSamples || byteSize > limits.maxBytes || timeUnixNano < yearNano) return false;
   const types = new Set(sampleTypes.map(({ type, unit }) => `${type}/${unit}`));
-  const name = nameAsItCame(payload);
+  const name = nameOf(payload);
   return sampleTypes.every(
     (sampleType) =>
       seriesName(sampleType, periodType, attributes) === name && isSentAsItIs(sampleType, periodType, period, types),
   );
 }
 
-/** `__name__` of all its profiles. */
-export function nameAsItCame({ outline, attributes }: PprofPayload): string {
+/** `__name__` of all that it holds. */
+export function nameOf({ outline, attributes }: PprofPayload): string {
   return seriesName(outline.sampleTypes[0], outline.periodType, attributes);
 }

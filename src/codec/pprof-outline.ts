@@ -1,4 +1,5 @@
 import type { ValueType } from "../pdata/profiles.js";
+import { WireError } from "../proto/wire.js";
 import { PprofIds } from "./pprof-ids.js";
 import { indexPprof, type PprofIndex, type Ranges, readValueType, type ValueTypeIndices } from "./pprof-index.js";
 import { isAllText } from "./pprof-texts.js";
@@ -34,14 +35,24 @@ const odd = -1;
  */
 export function outlineOf(plain: Buffer): PprofOutline | undefined {
   const index = indexPprof(plain);
-  const { sampleTypes, samples } = index;
+  try {
+    return readOutline(index);
+  } catch (caught) {
+    // Something else may be wrong as well: the decoder says what.
+    if (caught instanceof WireError) return undefined;
+    throw caught;
+  }
+}
+
+function readOutline(index: PprofIndex): PprofOutline | undefined {
+  const { buf, sampleTypes, samples } = index;
   if (sampleTypes.length === 0 || sampleTypes.length > maxSampleTypes) return undefined;
-  if (!isAllText(plain, index.strings) || !areScalarsPlain(index) || !areTablesPlain(index)) return undefined;
+  if (!isAllText(buf, index.strings) || !areScalarsPlain(index) || !areTablesPlain(index)) return undefined;
   const labelBytes = checkSamples(index);
   if (labelBytes === odd) return undefined;
   const types: ValueType[] = [];
   for (let i = 0; i < sampleTypes.length; i++) {
-    const type = textsOf(index, readValueType(plain, sampleTypes.data[2 * i], sampleTypes.data[2 * i + 1]));
+    const type = textsOf(index, readValueType(buf, sampleTypes.data[2 * i], sampleTypes.data[2 * i + 1]));
     if (!type) return undefined;
     types.push(type);
   }

@@ -12,6 +12,8 @@ export class PprofPayload implements Payload {
   readonly outline: PprofOutline;
   /** As `addPprof` will give them to every profile, those of the pprof itself left out. */
   readonly attributes: readonly KeyValue[];
+  /** The id of its capture once it is decoded. */
+  readonly captureId = newCaptureId();
   private readonly options: PprofOptions;
   private plain: Buffer | undefined;
 
@@ -25,7 +27,7 @@ export class PprofPayload implements Payload {
       maxBytes: plain.length,
       attributes: this.attributes,
       fallbackTimeUnixNano: options.fallbackTimeUnixNano,
-      captureId: newCaptureId(),
+      captureId: this.captureId,
     };
     this.plain = plain;
   }
