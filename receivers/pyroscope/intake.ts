@@ -75,7 +75,7 @@ export class Series implements SeriesScope {
   readonly attributes: readonly KeyValue[];
   readonly payloads: PprofPayload[] = [];
   private readonly resource: readonly KeyValue[];
-  private readonly open: () => void;
+  private readonly open: () => unknown;
   private opened: ScopeBuilder | undefined;
 
   /** `open` has `decodeInto` called. */

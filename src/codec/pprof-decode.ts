@@ -103,7 +103,7 @@ function add(scope: ScopeBuilder, plain: Buffer, options: PprofOptions): PprofSu
   attributes.push(...captureAttributes(options.captureId ?? newCaptureId(), sampleTypes));
   const attributeIndices = attributes.map((attribute) => scope.builder.attribute(attribute));
   const { period, durationNanos: durationNano } = index;
-  const timeUnixNano = index.timeNanos < yearNano ? (options.fallbackTimeUnixNano ?? index.timeNanos) : index.timeNanos;
+  const timeUnixNano = timeOf(index.timeNanos, options);
   const profiles = sampleTypes.map((sampleType) => {
     const fields = { sampleType, periodType, period, timeUnixNano, durationNano, attributeIndices };
     return scope.profile(fields, 10 * samples.length);
@@ -115,6 +115,11 @@ function add(scope: ScopeBuilder, plain: Buffer, options: PprofOptions): PprofSu
 }
 
 const yearNano = 31_536_000_000_000_000n;
+
+/** The time of a pprof's profiles. */
+export function timeOf(timeNanos: bigint, { fallbackTimeUnixNano }: PprofOptions): bigint {
+  return timeNanos < yearNano ? (fallbackTimeUnixNano ?? timeNanos) : timeNanos;
+}
 
 function readSampleTypes(index: PprofIndex, texts: PprofTexts): ValueType[] {
   const { data, length } = index.sampleTypes;

@@ -2,7 +2,15 @@ import type { KeyValue } from "../pdata/any-value.js";
 import type { ScopeBuilder } from "../pdata/builder.js";
 import type { Payload } from "../pdata/payload.js";
 import { isGzip } from "./gunzip.js";
-import { addPprof, inflatePprof, judged, newCaptureId, outputLimit, type PprofOptions } from "./pprof-decode.js";
+import {
+  addPprof,
+  inflatePprof,
+  judged,
+  newCaptureId,
+  outputLimit,
+  type PprofOptions,
+  timeOf,
+} from "./pprof-decode.js";
 import { outlineOf, type PprofOutline } from "./pprof-outline.js";
 
 /** A pprof that stands in a batch as it came, checked, to be decoded when somebody looks inside. */
@@ -23,12 +31,8 @@ export class PprofPayload implements Payload {
     this.byteSize = plain.length;
     this.outline = outline;
     this.attributes = attributesFor ? [...attributes, ...attributesFor(outline.sampleTypes)] : attributes;
-    this.options = {
-      maxBytes: plain.length,
-      attributes: this.attributes,
-      fallbackTimeUnixNano: options.fallbackTimeUnixNano,
-      captureId: this.captureId,
-    };
+    const { attributes: all, captureId } = this;
+    this.options = { ...options, maxBytes: plain.length, attributes: all, attributesFor: undefined, captureId };
     this.plain = plain;
   }
 
@@ -37,7 +41,7 @@ export class PprofPayload implements Payload {
   }
 
   get endNano(): number {
-    const time = Number(this.outline.timeUnixNano);
+    const time = Number(timeOf(this.outline.timeUnixNano, this.options));
     return time > 0 ? time + Math.max(0, Number(this.outline.durationNano)) : 0;
   }
 

@@ -107,6 +107,17 @@ test("changed pprofs are never sealed where the decoder refuses them", () => {
   assert.ok(sealed > rounds / 20 && sealed < rounds, `${sealed} of ${rounds}`);
 });
 
+test("a time that nobody set is the caller's, in what is known before decoding too", () => {
+  const shape = pprofCases().find(({ name }) => name === "no-time-no-period");
+  const options = { fallbackTimeUnixNano: 1_795_000_000_000_000_000n };
+  const bytes = caseBytes(shape as { file: string });
+  const payload = sealPprof(bytes, options);
+  assert.ok(payload);
+  const sealed = sealedProfiles([{ head: Buffer.alloc(0), payloads: [payload] }]);
+  assert.equal(sealed.newestTimeUnixNano, decodePprof(bytes, [], options).newestTimeUnixNano);
+  assert.ok(sealed.newestTimeUnixNano > 0n);
+});
+
 test("limits are the decoder's", () => {
   const [{ bytes }] = recorded;
   const { length } = gunzipSync(bytes);
