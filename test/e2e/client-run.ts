@@ -5,7 +5,7 @@ import { freePort } from "../support/free-port.js";
 import { type Command, install } from "./client-install.js";
 import { goTop, type Outcome, startPipeline, totalsNamed, valueUnder } from "./pipeline.js";
 
-/** A program of test/e2e/clients that works under a client of Pyroscope for RUN_SECONDS, and pushes to PYROSCOPE_URL. */
+/** A program of test/e2e/clients that works under a client of Pyroscope for RUN_SECONDS, and pushes to PYROSCOPE_SERVER_ADDRESS. */
 export interface ClientProgram {
   /** Its folder. */
   readonly name: string;
@@ -41,7 +41,8 @@ export async function runClient(t: TestContext, program: ClientProgram): Promise
   const pipeline = await startPipeline({ pyroscope: { endpoint: `127.0.0.1:${port}` } });
   t.after(() => pipeline.close());
   const [command, ...argv] = program.command(folder);
-  const env = { ...program.env, PYROSCOPE_URL: `http://127.0.0.1:${port}`, RUN_SECONDS: String(program.seconds) };
+  const server = `http://127.0.0.1:${port}`;
+  const env = { ...program.env, PYROSCOPE_SERVER_ADDRESS: server, RUN_SECONDS: String(program.seconds) };
   const client = startProcess(command, argv, env);
   t.after(() => client.stop());
   assert.equal(await client.exited, 0, client.stdout() + client.stderr());

@@ -2,7 +2,6 @@
 import Pyroscope from "@pyroscope/nodejs";
 
 Pyroscope.init({
-  serverAddress: process.env.PYROSCOPE_URL,
   appName: "shop.node",
   tags: { env: "staging" },
   flushIntervalMs: 3000,

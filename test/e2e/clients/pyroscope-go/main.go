@@ -87,7 +87,7 @@ func main() {
 	runtime.MemProfileRate = 4096
 	profiler, err := pyroscope.Start(pyroscope.Config{
 		ApplicationName: "shop.go",
-		ServerAddress:   os.Getenv("PYROSCOPE_URL"),
+		ServerAddress:   os.Getenv("PYROSCOPE_SERVER_ADDRESS"),
 		Tags:            map[string]string{"env": "staging"},
 		UploadRate:      3 * time.Second,
 		ProfileTypes: []pyroscope.ProfileType{

@@ -43,7 +43,7 @@ def work(seconds):
 
 pyroscope.configure(
     application_name="shop.python",
-    server_address=os.environ["PYROSCOPE_URL"],
+    server_address=os.environ["PYROSCOPE_SERVER_ADDRESS"],
     tags={"env": "staging"},
     upload_interval=3,
     mem_enabled=True,
