@@ -106,14 +106,20 @@ export function decodeStacks(buf: Buffer, start: number, end: number): Int32Arra
       reader.skip();
       continue;
     }
-    const sample = reader.message();
-    while (sample.next()) {
-      if (sample.field === 1) stacks[row] = sample.int32();
-      else sample.skip();
-    }
-    row++;
+    const length = reader.length();
+    stacks[row++] = stackOf(reader, reader.pos + length);
   }
   return stacks;
+}
+
+/** The stack of the sample that the reader is in; no reader is made for it. */
+function stackOf(reader: Reader, end: number): number {
+  let stack = 0;
+  while (reader.pos < end && reader.next()) {
+    if (reader.field === 1) stack = reader.int32();
+    else reader.skip();
+  }
+  return stack;
 }
 
 /** Sample messages of the Profile message in [start, end). */

@@ -6,18 +6,20 @@ import { createGoFunctions, type GoFunctions } from "./go-functions.js";
 import { readGoTable } from "./go-table.js";
 import { InvalidBinaryError } from "./invalid-binary.js";
 import type { Segment } from "./segments.js";
-import { readSymbolTable, type SymbolTable } from "./symbol-table.js";
+import { hasSymbolTable, readSymbolTable, type SymbolTable } from "./symbol-table.js";
 
 /** A binary whose functions can be looked up by ELF virtual address. */
 export interface Binary {
   readonly ids: BuildIds;
   readonly segments: readonly Segment[];
+  /** True if its symbols were stripped, no file with them is at hand, and it is not of Go. */
+  readonly isStripped: boolean;
   /** Functions in its tables. */
   readonly functionCount: number;
   /** Bytes of memory that its tables keep. */
   readonly byteSize: number;
   /** Innermost inlined function first; undefined where the binary has no name for the address. */
-  framesAt(address: bigint): Frame[] | undefined;
+  framesAt(address: number): Frame[] | undefined;
   close(): void;
 }
 
@@ -30,9 +32,18 @@ export interface BinaryOptions {
 
 /**
  * Reads the tables of a binary. `debug` is the same build's file with the symbols that were stripped from it. A table
- * that is broken is left out where another one can be read; where none can, it throws InvalidBinaryError.
+ * that is broken is left out where another one can be read; where none can, it throws InvalidBinaryError. `source` stays
+ * open until `close`, `debug` is closed.
  */
 export function openBinary(source: ByteSource, options: BinaryOptions, debug?: ByteSource): Binary {
+  try {
+    return readTables(source, options, debug);
+  } finally {
+    debug?.close();
+  }
+}
+
+function readTables(source: ByteSource, options: BinaryOptions, debug: ByteSource | undefined): Binary {
   const elf = parseElf(source);
   const faults: InvalidBinaryError[] = [];
   const attempt = <T>(read: () => T): T | undefined => {
@@ -47,11 +58,11 @@ export function openBinary(source: ByteSource, options: BinaryOptions, debug?: B
   const go = attempt(() => goFunctionsOf(elf, options));
   const debugSymbols = debug && attempt(() => readSymbolTable(parseElf(debug), options.maxTableBytes));
   const symbols = debugSymbols ?? attempt(() => readSymbolTable(elf, options.maxTableBytes));
-  debug?.close();
   if (!go && !symbols && faults.length > 0) throw faults[0];
   return {
     ids: buildIdsOf(elf),
     segments: elf.segments,
+    isStripped: !go && !debugSymbols && !hasSymbolTable(elf),
     functionCount: (go?.count ?? 0) + (symbols?.count ?? 0),
     byteSize: (go?.byteSize ?? 0) + (symbols?.byteSize ?? 0) + 4096,
     framesAt: (address) => framesOf(address, go, symbols, options.demangle),
@@ -66,7 +77,7 @@ function goFunctionsOf(elf: Elf, { maxTableBytes }: BinaryOptions): GoFunctions 
 
 /** Go's own table first: it knows lines and inlined calls. */
 function framesOf(
-  address: bigint,
+  address: number,
   go: GoFunctions | undefined,
   symbols: SymbolTable | undefined,
   demangle: (name: string) => string,

@@ -80,14 +80,21 @@ export function headTailHash(source: ByteSource): string {
     .slice(0, 32);
 }
 
-/** The name of the file with the debug symbols, from .gnu_debuglink; "" where there is none or it is no plain name. */
-export function debugLinkOf(elf: Elf): string {
+export interface DebugLink {
+  /** "" where there is none, or where it is no plain name. */
+  readonly name: string;
+  /** CRC-32 of the file. */
+  readonly checksum: number;
+}
+
+/** The file with the debug symbols, from .gnu_debuglink: a name, zeros up to a multiple of 4, a checksum. */
+export function debugLinkOf(elf: Elf): DebugLink {
   const section = sectionNamed(elf, ".gnu_debuglink");
-  if (!section) return "";
-  const name = textAt(
-    readable(() => sectionData(elf, section, 4096)),
-    0,
-    256,
-  );
-  return name === "." || name === ".." || name.includes("/") ? "" : name;
+  const none = { name: "", checksum: 0 };
+  if (!section) return none;
+  const content = readable(() => sectionData(elf, section, 4096));
+  const name = textAt(content, 0, 256);
+  const checksumAt = aligned(Buffer.byteLength(name) + 1);
+  if (name === "." || name === ".." || name.includes("/") || checksumAt + 4 > content.length) return none;
+  return { name, checksum: content.readUInt32LE(checksumAt) };
 }

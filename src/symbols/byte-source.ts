@@ -34,6 +34,7 @@ export function bufferSource(bytes: Buffer, maxReadBytes = defaultMaxReadBytes):
 export interface FileSource extends ByteSource {
   /** Device, inode, size and time of change: the same text means the same content. */
   readonly identity: string;
+  readonly inode: string;
 }
 
 /** Opens a regular file; anything else (a device, a pipe, a folder) is refused without being read. */
@@ -53,6 +54,7 @@ export function openFileSource(path: string, maxReadBytes = defaultMaxReadBytes)
   return {
     size,
     identity: `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}`,
+    inode: String(stat.ino),
     read(offset, length) {
       checkRange(offset, length, size, maxReadBytes);
       const out = Buffer.allocUnsafeSlow(length);

@@ -24,7 +24,8 @@ export abstract class CppNames extends CppCursor {
 
   abstract type(): TypeText;
 
-  encoding(): string {
+  /** `inLocal`: as the scope of what is in the function, where its result is left out. `nameOnly`: no parameters either. */
+  encoding(inLocal = false, nameOnly = false): string {
     return this.within(() => {
       const special = this.specialName();
       if (special !== undefined) return special;
@@ -32,8 +33,9 @@ export abstract class CppNames extends CppCursor {
       if (this.pos >= this.text.length || this.next === "E" || this.next === "." || this.next === "@") return name.text;
       const result = name.isTemplate && !name.isSpecial ? this.type() : undefined;
       const parameters = this.parameters("E.@");
+      if (nameOnly) return name.text;
       const suffix = `(${parameters})${name.suffix}`;
-      if (!result) return this.bounded(name.text + suffix);
+      if (!result || inLocal) return this.bounded(name.text + suffix);
       const gap = result.kind === "fn" || (/[(*&]$/.test(result.left) && result.right !== "") ? "" : " ";
       return this.bounded(`${result.left}${gap}${name.text}${suffix}${result.right}`);
     });
@@ -98,7 +100,7 @@ export abstract class CppNames extends CppCursor {
       const isSpecial = this.lastWasConversion;
       if (this.next !== "I") return { ...none, text, isSpecial };
       this.substitutions.push(plain(text));
-      return { ...none, text: text + this.templateArguments(), isTemplate: true, isSpecial };
+      return { ...none, text: this.withArguments(text), isTemplate: true, isSpecial };
     });
   }
 
@@ -125,7 +127,7 @@ export abstract class CppNames extends CppCursor {
       const { next, nextTwo } = this;
       if (next === "I") {
         if (text === "") this.fail();
-        text += this.templateArguments();
+        text = this.withArguments(text);
         isTemplate = true;
       } else {
         isTemplate = false;
@@ -162,7 +164,7 @@ export abstract class CppNames extends CppCursor {
 
   private localName(): Name {
     this.need("Z");
-    const outer = this.encoding();
+    const outer = this.encoding(true);
     this.need("E");
     if (this.take("s")) {
       this.discriminator();
@@ -263,6 +265,11 @@ export abstract class CppNames extends CppCursor {
     return arg.pack[this.packIndex] ?? plain("");
   }
 
+  /** `operator<` and `operator<<` keep their distance. */
+  private withArguments(name: string): string {
+    return `${name}${name.endsWith("<") ? " " : ""}${this.templateArguments()}`;
+  }
+
   templateArguments(): string {
     return this.within(() => {
       this.need("I");
@@ -335,6 +342,12 @@ export abstract class CppNames extends CppCursor {
       const operator = operators[nextTwo];
       if (!operator || operator[1] > 2) return /\d/.test(next) ? this.name().text : this.fail();
       this.pos += 2;
+      // The address of a function, which is a template's argument.
+      if (nextTwo === "ad" && (this.take("L_Z") || this.take("LZ"))) {
+        const name = this.encoding(true, true);
+        this.need("E");
+        return `&${name}`;
+      }
       if (operator[1] === 1) return `${operator[0]}(${this.expression()})`;
       const left = this.expression();
       return `(${left})${operator[0]}(${this.expression()})`;

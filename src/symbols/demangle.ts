@@ -23,7 +23,8 @@ function withoutParameters(text: string): string {
   if (!body.endsWith(")")) return text;
   const open = openingOf(body, body.length - 1);
   // Before a type that is in parentheses itself (a function that returns a pointer to one) nothing is cut.
-  if (open <= 0 || body[open - 1] === ")" || body[open - 1] === " ") return text;
+  if (open <= 0 || body[open - 1] === " ") return text;
+  if (body[open - 1] === ")" && !body.endsWith("operator()", open)) return text;
   return body.slice(resultEnd(body, open), open);
 }
 

@@ -7,7 +7,7 @@ export interface Section {
   readonly name: string;
   readonly type: number;
   readonly flags: number;
-  readonly address: bigint;
+  readonly address: number;
   readonly offset: number;
   readonly size: number;
   readonly link: number;
@@ -45,7 +45,10 @@ const maxSegments = 4096;
 const maxSections = 131_072;
 const maxSectionNameBytes = 16 * 1024 * 1024;
 
-/** A 64-bit number of the file that has to be an offset or a size: 2^53 and more stay too large for any file. */
+/**
+ * A 64-bit number of the file. It is exact up to 2^53, which no offset, size or address of a program exceeds; what is
+ * larger stays too large for any file.
+ */
 function size64(buf: Buffer, at: number): number {
   return buf.readUInt32LE(at) + buf.readUInt32LE(at + 4) * 4294967296;
 }
@@ -122,14 +125,14 @@ function readPrograms(source: ByteSource, header: Header): { type: number; segme
       ? {
           flags: table.readUInt32LE(at + 4),
           offset: size64(table, at + 8),
-          address: table.readBigUInt64LE(at + 16),
+          address: size64(table, at + 16),
           fileSize: size64(table, at + 32),
           memorySize: size64(table, at + 40),
         }
       : {
           flags: table.readUInt32LE(at + 24),
           offset: table.readUInt32LE(at + 4),
-          address: BigInt(table.readUInt32LE(at + 8)),
+          address: table.readUInt32LE(at + 8),
           fileSize: table.readUInt32LE(at + 16),
           memorySize: table.readUInt32LE(at + 20),
         };
@@ -168,7 +171,7 @@ function readSectionHeader(table: Buffer, at: number, is64: boolean): Unnamed {
         nameAt,
         type,
         flags: table.readUInt32LE(at + 8),
-        address: table.readBigUInt64LE(at + 16),
+        address: size64(table, at + 16),
         offset: size64(table, at + 24),
         size: size64(table, at + 32),
         link: table.readUInt32LE(at + 40),
@@ -178,7 +181,7 @@ function readSectionHeader(table: Buffer, at: number, is64: boolean): Unnamed {
         nameAt,
         type,
         flags: table.readUInt32LE(at + 8),
-        address: BigInt(table.readUInt32LE(at + 12)),
+        address: table.readUInt32LE(at + 12),
         offset: table.readUInt32LE(at + 16),
         size: table.readUInt32LE(at + 20),
         link: table.readUInt32LE(at + 24),
@@ -230,10 +233,10 @@ function inflated(elf: Elf, section: Section, data: Buffer, maxBytes: number): B
 }
 
 /** [start, end) of the file's content at a virtual address, as far as its segment goes; undefined if nothing is there. */
-export function fileRangeAt(elf: Elf, address: bigint): readonly [number, number] | undefined {
+export function fileRangeAt(elf: Elf, address: number): readonly [number, number] | undefined {
   for (const { address: start, offset, fileSize } of elf.segments) {
-    if (address < start || address >= start + BigInt(fileSize)) continue;
-    return [offset + Number(address - start), offset + fileSize];
+    if (address < start || address >= start + fileSize) continue;
+    return [offset + address - start, offset + fileSize];
   }
   return undefined;
 }

@@ -21,11 +21,11 @@ export interface GoFunctions {
   readonly count: number;
   readonly byteSize: number;
   /** Frames at an address, the innermost inlined one first; undefined where no Go function is. */
-  framesAt(address: bigint): Frame[] | undefined;
+  framesAt(address: number): Frame[] | undefined;
 }
 
 /** The file's content at a virtual address; undefined where it has none. */
-type ReadAt = (address: bigint, length: number) => Buffer | undefined;
+type ReadAt = (address: number, length: number) => Buffer | undefined;
 
 interface Found {
   /** Where the function's record is in the table. */
@@ -60,10 +60,10 @@ function wordOf(bytes: Buffer, at: number, size: number): number {
   return bytes.readUInt32LE(at) + (size === 8 ? bytes.readUInt32LE(at + 4) * 4294967296 : 0);
 }
 
-function findFunction(table: GoTable, { textStart }: GoModule, address: bigint): Found | undefined {
+function findFunction(table: GoTable, { textStart }: GoModule, address: number): Found | undefined {
   const { bytes, tableAt, functionCount, functionsAt, version } = table;
   const size = fieldBytes(table);
-  const target = Number(version === "1.18" || version === "1.20" ? address - textStart : address);
+  const target = version === "1.18" || version === "1.20" ? address - textStart : address;
   const entryOf = (index: number) => wordOf(bytes, tableAt + 2 * index * size, size);
   if (functionCount === 0 || target < entryOf(0) || target >= entryOf(functionCount)) return undefined;
   let low = 0;
@@ -125,7 +125,7 @@ interface InlineTree {
   /** The table that says which call is inlined at a pc. */
   readonly values: number;
   /** Where the calls are. */
-  readonly address: bigint;
+  readonly address: number;
 }
 
 /** The record is followed by offsets of tables by pc, then by those of other data, the inline tree among them. */
@@ -144,7 +144,7 @@ function inlineTree(table: GoTable, module: GoModule, record: number): InlineTre
   return values !== 0 && address !== undefined ? { values, address } : undefined;
 }
 
-function treeAddress(table: GoTable, { functionData }: GoModule, list: number): bigint | undefined {
+function treeAddress(table: GoTable, { functionData }: GoModule, list: number): number | undefined {
   const { bytes, version, pointerBytes } = table;
   if (version === "1.16") {
     // Whole pointers, aligned.
@@ -153,7 +153,7 @@ function treeAddress(table: GoTable, { functionData }: GoModule, list: number): 
   }
   const at = list + 4 * INLINE_TREE_FUNCDATA;
   const offset = at + 4 <= bytes.length ? bytes.readUInt32LE(at) : noOffset;
-  return offset === noOffset || functionData === undefined ? undefined : functionData + BigInt(offset);
+  return offset === noOffset || functionData === undefined ? undefined : functionData + offset;
 }
 
 interface InlinedCall {
@@ -162,9 +162,9 @@ interface InlinedCall {
   readonly startLine: number;
 }
 
-function inlinedCall(readAt: ReadAt, table: GoTable, tree: bigint, index: number): InlinedCall | undefined {
+function inlinedCall(readAt: ReadAt, table: GoTable, tree: number, index: number): InlinedCall | undefined {
   const size = table.version === "1.20" ? 16 : 20;
-  const call = readAt(tree + BigInt(index * size), size);
+  const call = readAt(tree + index * size, size);
   if (!call) return undefined;
   const isNew = table.version === "1.20";
   const nameOffset = call.readInt32LE(isNew ? 4 : 12);

@@ -5,9 +5,9 @@ import { InvalidBinaryError } from "./invalid-binary.js";
 /** What the runtime's module data know and the line table doesn't. */
 export interface GoModule {
   /** Where offsets of functions count from. */
-  readonly textStart: bigint;
+  readonly textStart: number;
   /** Where offsets of inline trees count from (go:func.*); undefined where it was not found. */
-  readonly functionData: bigint | undefined;
+  readonly functionData: number | undefined;
 }
 
 /** Words of the module data up to the one that is wanted, by version of the table. */
@@ -22,7 +22,7 @@ const maxSearchBytes = 64 * 1024 * 1024;
  */
 export function findGoModule(elf: Elf, table: GoTable): GoModule {
   const text = elf.sections.find(({ name }) => name === ".text");
-  const fallback = table.headerTextStart !== 0n ? table.headerTextStart : (text?.address ?? 0n);
+  const fallback = table.headerTextStart !== 0 ? table.headerTextStart : (text?.address ?? 0);
   const found = search(elf, table);
   return found ?? { textStart: fallback, functionData: undefined };
 }
@@ -58,8 +58,8 @@ function searchRange(elf: Elf, table: GoTable, bytes: Buffer): GoModule | undefi
     if (at % pointerBytes !== 0 || at + needed > bytes.length) continue;
     const word = (index: number) => readPointer(bytes, at + index * pointerBytes, pointerBytes);
     // Before 1.16 the table itself comes as a slice: no names of their own.
-    if (table.version !== "1.2" && word(1) !== address + BigInt(namesAt)) continue;
-    if (table.version === "1.2" || table.version === "1.16") return { textStart: 0n, functionData: undefined };
+    if (table.version !== "1.2" && word(1) !== address + namesAt) continue;
+    if (table.version === "1.2" || table.version === "1.16") return { textStart: 0, functionData: undefined };
     const functionData = word(wanted);
     const textStart = word(textWord);
     return { textStart, functionData: fileRangeAt(elf, functionData) ? functionData : undefined };
@@ -67,13 +67,14 @@ function searchRange(elf: Elf, table: GoTable, bytes: Buffer): GoModule | undefi
   return undefined;
 }
 
-function pointer(value: bigint, pointerBytes: number): Buffer {
+function pointer(value: number, pointerBytes: number): Buffer {
   const out = Buffer.alloc(8);
-  out.writeBigUInt64LE(BigInt.asUintN(64, value));
+  out.writeUInt32LE(value % 4294967296, 0);
+  out.writeUInt32LE(Math.floor(value / 4294967296), 4);
   return out.subarray(0, pointerBytes);
 }
 
-export function readPointer(bytes: Buffer, at: number, pointerBytes: number): bigint {
+export function readPointer(bytes: Buffer, at: number, pointerBytes: number): number {
   if (at < 0 || at + pointerBytes > bytes.length) throw new InvalidBinaryError("a pointer past the end of its table");
-  return pointerBytes === 8 ? bytes.readBigUInt64LE(at) : BigInt(bytes.readUInt32LE(at));
+  return bytes.readUInt32LE(at) + (pointerBytes === 8 ? bytes.readUInt32LE(at + 4) * 4294967296 : 0);
 }

@@ -16,6 +16,9 @@ const sectionNames = [".gopclntab", ".data.rel.ro.gopclntab"];
 /** Most bytes of a .gopclntab that are searched where there are no section headers. */
 const maxSearchBytes = 256 * 1024 * 1024;
 
+/** Places that look like the beginning of a table and are looked at, at most. */
+const maxHeaders = 256;
+
 const maxTextBytes = 8192;
 const maxTexts = 8192;
 
@@ -23,12 +26,12 @@ const maxTexts = 8192;
 export interface GoTable {
   readonly version: GoTableVersion;
   readonly bytes: Buffer;
-  readonly address: bigint;
+  readonly address: number;
   readonly quantum: number;
   readonly pointerBytes: 4 | 8;
   readonly functionCount: number;
-  /** Start of the text as the header has it, up to Go 1.25; 0n otherwise. */
-  readonly headerTextStart: bigint;
+  /** Start of the text as the header has it, up to Go 1.25; 0 otherwise. */
+  readonly headerTextStart: number;
   readonly namesAt: number;
   readonly unitsAt: number;
   readonly filesAt: number;
@@ -61,13 +64,15 @@ export function readGoTable(elf: Elf, maxBytes: number): GoTable | undefined {
 
 /** Without section headers the table is found by its first bytes, which are aligned. */
 function searchGoTable(elf: Elf, maxBytes: number): GoTable | undefined {
+  let headers = 0;
   for (const { offset, fileSize, address } of elf.segments) {
     if (fileSize > Math.min(maxBytes, maxSearchBytes)) continue;
     const bytes = elf.source.read(offset, fileSize);
     for (let at = 0; at + 16 <= bytes.length; at += 16) {
       if (!isHeader(bytes, at)) continue;
+      if (++headers > maxHeaders) return undefined;
       try {
-        return parseGoTable(bytes.subarray(at), address + BigInt(at));
+        return parseGoTable(bytes.subarray(at), address + at);
       } catch (caught) {
         if (!(caught instanceof InvalidBinaryError)) throw caught;
       }
@@ -77,7 +82,7 @@ function searchGoTable(elf: Elf, maxBytes: number): GoTable | undefined {
 }
 
 /** Throws InvalidBinaryError where the header names parts that are not there. */
-export function parseGoTable(bytes: Buffer, address: bigint): GoTable {
+export function parseGoTable(bytes: Buffer, address: number): GoTable {
   if (!isHeader(bytes, 0)) throw new InvalidBinaryError("a Go line table with an unknown header");
   const version = versions[bytes.readUInt32LE(0)];
   const pointerBytes = bytes[7] as 4 | 8;
@@ -124,12 +129,12 @@ function partsOf(
 ): Parts {
   if (version === "1.2") {
     const tableAt = 8 + pointerBytes;
-    return { headerTextStart: 0n, namesAt: 0, unitsAt: 0, filesAt: 0, valuesAt: 0, functionsAt: 0, tableAt };
+    return { headerTextStart: 0, namesAt: 0, unitsAt: 0, filesAt: 0, valuesAt: 0, functionsAt: 0, tableAt };
   }
   const first = version === "1.16" ? 2 : 3;
   const functionsAt = part(first + 4);
   return {
-    headerTextStart: first === 3 ? BigInt(word(2)) : 0n,
+    headerTextStart: first === 3 ? word(2) : 0,
     namesAt: part(first),
     unitsAt: part(first + 1),
     filesAt: part(first + 2),

@@ -17,6 +17,10 @@ const maxNameBytes = 8192;
 /** How many symbols before the nearest are looked at for one that still covers the address. */
 const maxNesting = 8;
 
+/** Added to what a label without a size covers. */
+const UNSIZED = 2 ** 31;
+const maxSize = 2 ** 31 - 1;
+
 const STT_NOTYPE = 0;
 const STT_FUNC = 2;
 const STT_GNU_IFUNC = 10;
@@ -27,12 +31,12 @@ export interface SymbolTable {
   /** Bytes of memory that the index keeps. */
   readonly byteSize: number;
   /** The name of the function at this address as the file has it; undefined where none is. */
-  nameAt(address: bigint): string | undefined;
+  nameAt(address: number): string | undefined;
 }
 
 /** Lowest address of a segment, or of a section that has one: where offsets begin. */
-export function baseAddress(elf: Elf): bigint {
-  let base: bigint | undefined;
+export function baseAddress(elf: Elf): number {
+  let base: number | undefined;
   for (const { address, memorySize } of elf.segments) {
     if (memorySize > 0 && (base === undefined || address < base)) base = address;
   }
@@ -40,7 +44,12 @@ export function baseAddress(elf: Elf): bigint {
   for (const { address, flags } of elf.sections) {
     if ((flags & SHF_EXECINSTR) !== 0 && (base === undefined || address < base)) base = address;
   }
-  return base ?? 0n;
+  return base ?? 0;
+}
+
+/** True if the file has the symbols that stripping removes. */
+export function hasSymbolTable(elf: Elf): boolean {
+  return elf.sections.some(({ type }) => type === SHT_SYMTAB);
 }
 
 /** Index of .symtab, or of .dynsym where there is no .symtab; undefined where the file has neither. */
@@ -80,21 +89,26 @@ function collect(elf: Elf, section: Section, maxBytes: number): Found {
     names: new Uint32Array(count),
   };
   const base = baseAddress(elf);
-  const baseLow = Number(base & 0xffffffffn);
-  const baseHigh = Number(base >> 32n);
+  const word = (at: number) => table.readUInt32LE(at) + (elf.is64 ? table.readUInt32LE(at + 4) * 4294967296 : 0);
   for (let i = 0; i < total && found.count < count; i++) {
     const at = i * entryBytes;
     if (!isFunction(at)) continue;
-    const high = elf.is64 ? table.readUInt32LE(at + 12) : 0;
-    const offset = table.readUInt32LE(at + (elf.is64 ? 8 : 4)) - baseLow + (high - baseHigh) * 4294967296;
+    const address = word(at + (elf.is64 ? 8 : 4));
+    const offset = address - base;
     if (offset < 0 || offset > 0xffffffff) continue;
+    const size = word(at + (elf.is64 ? 16 : 8));
     found.starts[found.count] = offset;
-    const sizeAt = at + (elf.is64 ? 16 : 8);
-    const sizeHigh = elf.is64 ? table.readUInt32LE(sizeAt + 4) : 0;
-    found.sizes[found.count] = sizeHigh > 0 ? 0xffffffff : table.readUInt32LE(sizeAt);
+    found.sizes[found.count] = size > 0 ? Math.min(size, maxSize) : UNSIZED + reach(elf, table, at, address);
     found.names[found.count++] = table.readUInt32LE(at);
   }
   return found;
+}
+
+/** How far a label without a size can reach at most: to the end of its section. */
+function reach(elf: Elf, table: Buffer, at: number, address: number): number {
+  const section = elf.sections[table.readUInt16LE(at + (elf.is64 ? 6 : 14))];
+  const bytes = section ? section.address + section.size - address : 1;
+  return Math.min(Math.max(bytes, 1), maxSize);
 }
 
 /** Whether the symbol at a byte of the table is code: a function, or a label of a section that is executable. */
@@ -120,7 +134,7 @@ function order({ count, starts }: Found): Float64Array {
   return keys.sort();
 }
 
-function createSymbolTable(base: bigint, found: Found, text: Buffer): SymbolTable {
+function createSymbolTable(base: number, found: Found, text: Buffer): SymbolTable {
   const keys = order(found);
   const count = found.count;
   const starts = new Uint32Array(count);
@@ -136,7 +150,7 @@ function createSymbolTable(base: bigint, found: Found, text: Buffer): SymbolTabl
     count,
     byteSize: 12 * count + text.length,
     nameAt(address) {
-      const offset = Number(address - base);
+      const offset = address - base;
       const index = offset < 0 || offset > 0xffffffff ? -1 : covering(starts, sizes, offset, text, names);
       return index < 0 ? undefined : textAt(text, names[index], maxNameBytes);
     },
@@ -162,8 +176,9 @@ function covering(starts: Uint32Array, sizes: Uint32Array, offset: number, text:
   for (let i = nearest; i >= 0 && i > nearest - maxNesting; i--) {
     if (best >= 0 && starts[i] !== starts[best]) break;
     // Code written by hand may have labels without a size: they reach to the next symbol.
-    const covers = sizes[i] === 0 ? starts[i] === starts[nearest] : offset - starts[i] < sizes[i];
-    if (covers && (best < 0 || rank(sizes[i], text, names[i]) > rank(sizes[best], text, names[best]))) best = i;
+    const size = sizes[i] < UNSIZED ? sizes[i] : starts[i] === starts[nearest] ? sizes[i] - UNSIZED : 0;
+    if (offset - starts[i] >= size) continue;
+    if (best < 0 || rank(sizes[i], text, names[i]) > rank(sizes[best], text, names[best])) best = i;
   }
   return best;
 }
@@ -175,5 +190,5 @@ function rank(size: number, text: Buffer, name: number): number {
   let underscores = 0;
   while (underscores < 3 && text[name + underscores] === 0x5f) underscores++;
   const isMangled = underscores === 1 && (text[name + 1] === 0x5a || text[name + 1] === 0x52);
-  return (size > 0 ? 8 : 0) + (isMangled ? 4 : 3 - underscores);
+  return (size < UNSIZED ? 8 : 0) + (isMangled ? 4 : 3 - underscores);
 }
