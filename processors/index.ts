@@ -4,5 +4,6 @@ import { batch } from "./batch/index.js";
 import { memoryLimiter } from "./memory_limiter/index.js";
 import { relabel } from "./relabel/index.js";
 import { resource } from "./resource/index.js";
+import { symbolize } from "./symbolize/index.js";
 
-export const processors: readonly ProcessorFactory[] = [memoryLimiter, batch, resource, attributes, relabel];
+export const processors: readonly ProcessorFactory[] = [memoryLimiter, batch, resource, attributes, relabel, symbolize];

@@ -11,6 +11,7 @@ const allowed: Record<string, string[]> = {
   "src/pdata": ["src/proto"],
   "src/codec": ["src/pdata", "src/proto"],
   "src/files": [],
+  "src/symbols": [],
   "src/telemetry": ["prom-client", "pino", "@opentelemetry/api"],
   "src/component": ["src/pdata", "src/proto", "src/telemetry", "zod"],
   "src/regexp": ["src/pdata", "re2js"],
@@ -22,7 +23,7 @@ const allowed: Record<string, string[]> = {
   "src/config": ["src/component", "src/pdata", "src/telemetry", "yaml", "zod"],
   "src/service": [..."component config graph net pdata telemetry".split(" ").map((room) => `src/${room}`), "zod"],
   "src/cli": [
-    ..."attributes component config graph net pdata proto regexp relabel service telemetry"
+    ..."attributes component config graph net pdata proto regexp relabel service symbols telemetry"
       .split(" ")
       .map((room) => `src/${room}`),
     "commander",
@@ -30,7 +31,7 @@ const allowed: Record<string, string[]> = {
   ],
 };
 
-const shared = "attributes codec component delivery files net pdata proto regexp relabel telemetry";
+const shared = "attributes codec component delivery files net pdata proto regexp relabel symbols telemetry";
 const kinds = ["receivers", "processors", "exporters", "connectors", "extensions"];
 for (const kind of kinds) {
   allowed[`${kind}/sample`] = [...shared.split(" ").map((room) => `src/${room}`), "zod"];

@@ -1,0 +1,174 @@
+import { type Binary, openBinary } from "../../src/symbols/binary.js";
+import { buildIdsOf, debugLinkOf } from "../../src/symbols/build-id.js";
+import { type FileSource, openFileSource } from "../../src/symbols/byte-source.js";
+import { crc32Of } from "../../src/symbols/crc32.js";
+import { demangle } from "../../src/symbols/demangle.js";
+import { type Elf, parseElf } from "../../src/symbols/elf.js";
+import { virtualAddress } from "../../src/symbols/segments.js";
+import { hasSymbolTable } from "../../src/symbols/symbol-table.js";
+import { type Candidate, candidates, debugCandidates, hasBuildId } from "./locate.js";
+import type { Answer, NotFound, Request, Target, WorkerOptions } from "./protocol.js";
+import { createUploadFolder, matches } from "./upload-folder.js";
+
+/** Open binaries at most: each keeps a file open. */
+const maxOpen = 64;
+/** Targets whose binary is remembered. */
+const maxTargets = 8192;
+/** Largest debug file without a build id, whose checksum has to be taken. */
+const maxCheckedBytes = 256 * 1024 * 1024;
+
+const nowhere: NotFound = { outcome: "not_found", reason: "no such file here" };
+
+interface Kept {
+  readonly binary: Binary;
+  /** The same text means the same content. */
+  readonly identity: string;
+  readonly readMs: number;
+}
+
+export interface Binaries {
+  answer(request: Omit<Request, "id">): Answer;
+  close(): void;
+}
+
+/** Finds, reads and keeps binaries, within a number of bytes of tables. Files with the same content are read once. */
+export function createBinaries(options: WorkerOptions): Binaries {
+  /** By identity, those that were asked last at the end. */
+  const kept = new Map<string, Kept>();
+  /** What targets turned out to be. */
+  const identities = new Map<string, string>();
+  const uploads = createUploadFolder(options.uploadDir);
+  const write = (name: string): string => demangle(name, options.demangle);
+  let keptBytes = 0;
+  let failure: NotFound = nowhere;
+
+  function touch(identity: string): Kept | undefined {
+    const known = kept.get(identity);
+    if (!known) return undefined;
+    if (known.binary.isStripped && performance.now() - known.readMs >= options.strippedTtlMs) {
+      forget(known);
+      return undefined;
+    }
+    kept.delete(identity);
+    kept.set(identity, known);
+    return known;
+  }
+
+  function forget({ binary, identity }: Kept): void {
+    kept.delete(identity);
+    keptBytes -= binary.byteSize;
+    binary.close();
+  }
+
+  function keep(entry: Kept): Kept {
+    kept.set(entry.identity, entry);
+    keptBytes += entry.binary.byteSize;
+    for (const each of kept.values()) {
+      if ((keptBytes <= options.maxKeptBytes && kept.size <= maxOpen) || each === entry) break;
+      forget(each);
+    }
+    return entry;
+  }
+
+  /** Opens the file if it is the one that is meant. */
+  function tryOpen({ path, inode }: Candidate, target: Target): Kept | undefined {
+    let source: FileSource | undefined;
+    try {
+      source = openFileSource(path, options.maxTableBytes);
+      const opened = openIfMeant(source, path, inode, target);
+      if (opened) return opened;
+    } catch (caught) {
+      const reason = caught instanceof Error ? caught.message : String(caught);
+      if (source) failure = { outcome: "invalid", reason: `${path}: ${reason}` };
+      else if ((caught as { code?: string }).code !== "ENOENT") failure = { outcome: "not_found", reason };
+    }
+    source?.close();
+    return undefined;
+  }
+
+  function openIfMeant(source: FileSource, path: string, inode: string | undefined, target: Target): Kept | undefined {
+    if (!hasBuildId(target) && inode !== undefined && inode !== source.inode) {
+      failure = { outcome: "not_found", reason: "the file was replaced since the process mapped it" };
+      return undefined;
+    }
+    const elf = parseElf(source);
+    const ids = buildIdsOf(elf);
+    if (hasBuildId(target) && !matches(ids, target)) {
+      failure = { outcome: "not_found", reason: "files of that name are of another build" };
+      return undefined;
+    }
+    const identity = ids.gnu !== "" ? `gnu:${ids.gnu}` : `file:${source.identity}`;
+    const known = touch(identity);
+    if (known) {
+      source.close();
+      return known;
+    }
+    const debug = hasSymbolTable(elf) ? undefined : openDebug(elf, ids.gnu, path, target);
+    const binary = openBinary(source, { maxTableBytes: options.maxTableBytes, demangle: write }, debug);
+    return keep({ binary, identity, readMs: performance.now() });
+  }
+
+  /** The separate file with the symbols that were stripped from a build. */
+  function openDebug(elf: Elf, gnu: string, path: string, target: Target): FileSource | undefined {
+    const link = debugLinkOf(elf);
+    const paths = debugCandidates(gnu, link.name, path, options);
+    if (gnu !== "") paths.push(...uploads.find({ ...target, gnu }));
+    for (const candidate of paths) {
+      let source: FileSource | undefined;
+      try {
+        source = openFileSource(candidate, options.maxTableBytes);
+        const debug = parseElf(source);
+        const isSame =
+          gnu !== ""
+            ? buildIdsOf(debug).gnu === gnu
+            : source.size <= maxCheckedBytes && crc32Of(source) === link.checksum;
+        if (isSame && hasSymbolTable(debug)) return source;
+      } catch {
+        // The next place may have it.
+      }
+      source?.close();
+    }
+    return undefined;
+  }
+
+  function find({ target, range }: Omit<Request, "id">): Kept | undefined {
+    const known = touch(identities.get(target.key) ?? "");
+    if (known) return known;
+    failure = nowhere;
+    const places: (() => readonly Candidate[])[] = [
+      () => candidates(target, range, options),
+      () => uploads.find(target).map((path) => ({ path })),
+      () => debugCandidates(target.gnu, "", "", options).map((path) => ({ path })),
+    ];
+    for (const place of places) {
+      for (const candidate of place()) {
+        const opened = tryOpen(candidate, target);
+        if (!opened) continue;
+        identities.delete(target.key);
+        identities.set(target.key, opened.identity);
+        if (identities.size > maxTargets) {
+          const [oldest] = identities.keys();
+          identities.delete(oldest);
+        }
+        return opened;
+      }
+    }
+    return undefined;
+  }
+
+  return {
+    answer(request) {
+      const found = find(request);
+      if (!found) return failure;
+      const { binary, identity } = found;
+      const frames = request.addresses.map((address) => {
+        return binary.framesAt(virtualAddress(binary.segments, address, request.range)) ?? null;
+      });
+      return { outcome: "found", identity, segments: binary.segments, isStripped: binary.isStripped, frames };
+    },
+    close() {
+      for (const each of kept.values()) forget(each);
+      identities.clear();
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import { readlinkSync } from "node:fs";
+import { basename, dirname, isAbsolute, join, normalize } from "node:path";
+import type { MappedRange } from "../../src/symbols/segments.js";
+import { type MappedFile, readMaps } from "./proc-maps.js";
+import type { Target, WorkerOptions } from "./protocol.js";
+import { startTicks } from "./start-times.js";
+
+/** Most processes that are asked for one binary of a known build. */
+const maxPids = 8;
+const hex = /^[0-9a-f]{4,128}$/;
+
+/** A place where a file may be. */
+export interface Candidate {
+  readonly path: string;
+  /** The file has to be this one, where nothing else can tell. */
+  readonly inode?: string;
+}
+
+/** True if the mapping names a build, so that whatever is found can be held against it. */
+export function hasBuildId({ gnu, go, htlhash }: Target): boolean {
+  return gnu !== "" || go !== "" || htlhash !== "";
+}
+
+/**
+ * Where a binary may be, the likeliest first. What is found there has to have the build id that the mapping names; where
+ * it names none, only the process itself is asked, and only if it is still the same one and has the file at that address.
+ */
+export function candidates(target: Target, range: MappedRange, options: WorkerOptions): Candidate[] {
+  if (!hasBuildId(target)) return options.proc === "" ? [] : inSameProcess(options.proc, target, range);
+  const name = basename(target.file);
+  const paths: string[] = [];
+  for (const pid of options.proc === "" ? [] : target.pids.slice(0, maxPids)) {
+    const own = `${options.proc}/${pid}`;
+    if (name === "" || name === basename(target.executable)) paths.push(`${own}/exe`);
+    for (const file of readMaps(options.proc, pid)) {
+      if (basename(file.path) === name) paths.push(...pathsOf(own, file).map(({ path }) => path));
+    }
+  }
+  for (const path of [target.file, target.executable]) {
+    if (isAbsolute(path) && basename(path) === name) paths.push(normalize(path));
+  }
+  if (name !== "" && name !== "." && name !== "..") paths.push(...options.systemDirs.map((dir) => join(dir, name)));
+  return [...new Set(paths)].map((path) => ({ path }));
+}
+
+function inSameProcess(proc: string, target: Target, range: MappedRange): Candidate[] {
+  const [pid] = target.pids;
+  const mapped = readMaps(proc, pid).find(({ start, path }) => {
+    return start === range.start && (path === target.file || basename(path) === target.file);
+  });
+  // Read after the maps: had another process got the id before them, it would have begun by now.
+  return mapped && startTicks(proc, pid) === target.startTicks ? pathsOf(`${proc}/${pid}`, mapped) : [];
+}
+
+/** Links of the kernel to the very file that is mapped come first; the path may have been given to another one. */
+function pathsOf(own: string, { range, inode, path, isDeleted }: MappedFile): Candidate[] {
+  const found: Candidate[] = [{ path: `${own}/map_files/${range}`, inode }];
+  if (isExecutable(own, path)) found.push({ path: `${own}/exe`, inode });
+  // `..` can't lead out of the process' root.
+  if (!isDeleted) found.push({ path: join(`${own}/root`, normalize(`/${path}`)), inode });
+  return found;
+}
+
+function isExecutable(own: string, path: string): boolean {
+  try {
+    return readlinkSync(`${own}/exe`).replace(/ \(deleted\)$/, "") === path;
+  } catch {
+    return false;
+  }
+}
+
+/** Paths of the separate file with the symbols of a build. `binary` is where the build itself was found. */
+export function debugCandidates(gnu: string, link: string, binary: string, options: WorkerOptions): string[] {
+  // A process in a container has debug directories of its own.
+  const [root, seen] = splitRoot(binary);
+  const dirs = [...(root === "" ? [] : options.debugDirs.map((dir) => join(root, dir))), ...options.debugDirs];
+  const paths: string[] = [];
+  if (hex.test(gnu)) {
+    for (const dir of dirs) paths.push(join(dir, ".build-id", gnu.slice(0, 2), `${gnu.slice(2)}.debug`));
+  }
+  if (link === "" || binary === "") return paths;
+  const home = dirname(seen);
+  paths.push(join(root, home, ".debug", link), join(root, home, link));
+  for (const dir of dirs) paths.push(join(dir, home, link));
+  return paths.filter((path) => path !== binary);
+}
+
+/** `/proc/1/root/usr/bin/x` -> `/proc/1/root`, `/usr/bin/x`. */
+function splitRoot(path: string): [root: string, seen: string] {
+  const root = /^.*\/\d+\/root(?=\/)/.exec(path)?.[0] ?? "";
+  return [root, path.slice(root.length)];
+}
