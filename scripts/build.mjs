@@ -1,14 +1,18 @@
-// Compiles the TypeScript tree to dist/. Does nothing when no source has changed since the last good build, and takes
+// Compiles the TypeScript tree to dist/, and src/pdata/wasm (AssemblyScript) to the one module beside its callers. Does nothing when no source has changed since the last good build, and takes
 // away what a deleted or renamed source left behind, so that an old test can't go on passing.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { basename, join, sep } from "node:path";
 
 process.chdir(join(import.meta.dirname, ".."));
 
 const outDir = "dist";
 const stampFile = join(outDir, ".sources");
+const wasmDir = join("src", "pdata", "wasm");
+/** Files of wasmDir that both compilers read: numbers, nothing else. */
+const sharedWithWasm = ["faults.ts", "layout.ts", "numbers.ts"];
+const wasmFile = join(outDir, "src", "pdata", "pdata.wasm");
 
 /** Files below `dir` as paths from the repository root, in a stable order. */
 function filesBelow(dir) {
@@ -34,7 +38,7 @@ function stampOf(sources) {
 }
 
 function removeStale(sources) {
-  const expected = new Set([stampFile, ...sources.map(outputOf)]);
+  const expected = new Set([stampFile, ...(wasmSources.length > 0 ? [wasmFile] : []), ...sources.map(outputOf)]);
   for (const file of filesBelow(outDir)) {
     if (!expected.has(file)) rmSync(file);
   }
@@ -48,24 +52,40 @@ function removeEmptyFolders(dir) {
   if (readdirSync(dir).length === 0) rmdirSync(dir);
 }
 
-function compile() {
-  const typescript = createRequire(import.meta.url).resolve("typescript/package.json");
-  const { bin } = JSON.parse(readFileSync(typescript, "utf8"));
-  const tsc = join(typescript, "..", bin.tsc);
-  return spawnSync(process.execPath, [tsc, "-p", "."], { stdio: "inherit" }).status ?? 1;
+/** Runs a compiler that is a package's `command`; returns its exit code. */
+function run(name, command, args) {
+  const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`);
+  const { bin } = JSON.parse(readFileSync(manifest, "utf8"));
+  return spawnSync(process.execPath, [join(manifest, "..", bin[command]), ...args], { stdio: "inherit" }).status ?? 1;
+}
+
+function compileTypescript() {
+  return run("typescript", "tsc", ["-p", "."]);
+}
+
+function compileWasm() {
+  if (wasmSources.length === 0) return 0;
+  mkdirSync(join(wasmFile, ".."), { recursive: true });
+  const options = ["-O3", "--noAssert", "--runtime", "stub", "--use", "abort=", "--initialMemory", "4"];
+  return run("assemblyscript", "asc", [join(wasmDir, "index.ts"), ...options, "--outFile", wasmFile]);
 }
 
 const { include } = JSON.parse(readFileSync("tsconfig.json", "utf8"));
-const sources = include.flatMap(filesBelow).filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts"));
-const stamp = stampOf(sources);
+const sources = include
+  .flatMap(filesBelow)
+  .filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts"))
+  .filter((file) => !file.startsWith(join(wasmDir, sep)) || sharedWithWasm.includes(basename(file)));
+const wasmSources = filesBelow(wasmDir);
+const stamp = stampOf([...sources, ...wasmSources]);
 const current =
   existsSync(stampFile) &&
+  (wasmSources.length === 0 || existsSync(wasmFile)) &&
   readFileSync(stampFile, "utf8") === stamp &&
   sources.every((source) => existsSync(outputOf(source)));
 
 if (!current) {
   rmSync(stampFile, { force: true });
-  const status = compile();
+  const status = compileTypescript() || compileWasm();
   if (status !== 0) process.exit(status);
   removeStale(sources);
   writeFileSync(stampFile, stamp);

@@ -1,7 +1,7 @@
 import { LEN, Reader, VARINT, Writer } from "../proto/wire.js";
 import { type AnyValue, emptyValue, type KeyValue } from "./any-value.js";
 import { decodeAnyValue, encodeAnyValue } from "./any-value-codec.js";
-import { locateEntries } from "./scan-dictionary.js";
+import { locateEntries } from "./locate-entries.js";
 import { ATTRIBUTE, FUNCTION, LINK, LOCATION, MAPPING, STACK, STRING, TABLES } from "./tables.js";
 
 export interface DictLine {

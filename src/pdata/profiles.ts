@@ -9,8 +9,7 @@ import { normalizeRequest } from "./normalize.js";
 import type { Payload } from "./payload.js";
 import { type Built, buildRequest } from "./rebuild.js";
 import { ResourceProfiles } from "./resource-profiles.js";
-import { type ScanResult, scanFault, scanRequest } from "./scan.js";
-import { fault } from "./scan-primitives.js";
+import { isFault, type ScanResult, scanRequest } from "./scan.js";
 
 export type { ValueType } from "./batch.js";
 export { Profile } from "./profile.js";
@@ -50,8 +49,8 @@ export class Profiles {
   /** Scans an ExportProfilesServiceRequest, which is kept, not copied. Throws InvalidProfilesError with a reason. */
   static parse(bytes: Buffer): Profiles {
     const scanned = scanRequest(bytes, false);
-    if (scanned) return Profiles.of(bytes, scanned, "1.10", false);
-    if (fault.isFinal) throw new InvalidProfilesError(scanFault());
+    if (!isFault(scanned)) return Profiles.of(bytes, scanned, "1.10", false);
+    if (scanned.isFinal) throw new InvalidProfilesError(scanned.reason);
     return parseOdd(bytes);
   }
 
@@ -320,8 +319,8 @@ function parseOdd(bytes: Buffer): Profiles {
       let plain = normalizeRequest(bytes, layout);
       if (layout === "1.8") plain = normalizeRequest(plain, "1.10");
       const scanned = scanRequest(plain, true);
-      if (scanned) return Profiles.of(plain, scanned, layout, true);
-      firstReason ||= scanFault();
+      if (!isFault(scanned)) return Profiles.of(plain, scanned, layout, true);
+      firstReason ||= scanned.reason;
     } catch (caught) {
       if (!(caught instanceof InvalidProfilesError)) throw caught;
       firstReason ||= caught.message;

@@ -4,19 +4,11 @@ import { isUtf8 } from "node:buffer";
  * The scanner's smallest steps. Positions are returned; -1 means "not the plain shape" and `fault.reason` says why.
  * Nothing here allocates.
  */
-export const fault = { reason: "", at: 0, isFinal: false };
+export const fault = { reason: "", at: 0 };
 
 export function fail(reason: string, at: number): -1 {
   fault.reason = reason;
   fault.at = at;
-  fault.isFinal = false;
-  return -1;
-}
-
-/** A fault that no other reading of the bytes can mend: a limit was passed. */
-export function failForGood(reason: string, at: number): -1 {
-  fail(reason, at);
-  fault.isFinal = true;
   return -1;
 }
 
@@ -46,48 +38,6 @@ export function skipVarint(buf: Buffer, p: number, end: number): number {
   const stop = end - p > 9 ? p + 9 : end;
   while (p < stop) if (buf[p++] < 0x80) return p;
   return readVarint(buf, start, end);
-}
-
-/** Reads a varint and checks it as a table index. */
-export function checkIndex(buf: Buffer, p: number, end: number, count: number, what: string): number {
-  if (p >= end) return fail("truncated varint", p);
-  let value = buf[p++];
-  if (value > 0x7f) {
-    const second = p < end ? buf[p] : 0x80;
-    if (second < 0x80) {
-      value = (value & 0x7f) | (second << 7);
-      p++;
-    } else {
-      p = readVarint(buf, p - 1, end);
-      if (p < 0) return p;
-      value = last.low >>> 0;
-    }
-  }
-  return value < count ? p : indexFault(value, count, what, p);
-}
-
-function indexFault(value: number, count: number, what: string, p: number): number {
-  return fail(`${what} ${value | 0} is out of range (the table has ${count} entries)`, p);
-}
-
-/** Checks a packed list of table indices that fills [p, end). */
-export function checkIndexList(buf: Buffer, p: number, end: number, count: number, what: string): number {
-  while (p < end) {
-    let value = buf[p++];
-    if (value > 0x7f) {
-      const second = p < end ? buf[p] : 0x80;
-      if (second < 0x80) {
-        value = (value & 0x7f) | (second << 7);
-        p++;
-      } else {
-        p = readVarint(buf, p - 1, end);
-        if (p < 0) return p;
-        value = last.low >>> 0;
-      }
-    }
-    if (value >= count) return indexFault(value, count, what, p);
-  }
-  return p;
 }
 
 /** Position and content end of the last length-delimited field opened. */
@@ -159,40 +109,4 @@ export function isText(buf: Buffer, start: number, end: number): boolean {
   let bits = 0;
   for (let i = start; i < end; i++) bits |= buf[i];
   return bits < 0x80 || isUtf8(buf.subarray(start, end));
-}
-
-/** Checks a length-delimited string at p. */
-export function checkString(buf: Buffer, p: number, end: number, what: string): number {
-  const start = openLength(buf, p, end);
-  if (start < 0) return start;
-  const stop = span.end;
-  return isText(buf, start, stop) ? stop : fail(`${what} is not valid UTF-8`, start);
-}
-
-/**
- * Checks an id at p: absent or of its one legal length. Readers built on the Collector's pdata refuse a whole request for
- * one id of another length, and in a batch that would be everybody's.
- */
-export function checkId(buf: Buffer, p: number, end: number, bytes: number, what: string): number {
-  const start = openLength(buf, p, end);
-  if (start < 0) return start;
-  const length = span.end - start;
-  return length === 0 || length === bytes
-    ? span.end
-    : fail(`${what} of ${length} bytes (it must have ${bytes})`, start);
-}
-
-/** Checks a packed list of 64-bit varints that fills [p, end); returns how many there are, or -1. */
-export function countVarints(buf: Buffer, p: number, end: number): number {
-  let count = 0;
-  let run = 0;
-  while (p < end) {
-    const byte = buf[p++];
-    if (byte < 0x80) {
-      if (run === 9 && byte > 1) return fail("a varint past 64 bits", p);
-      run = 0;
-      count++;
-    } else if (++run > 9) return fail("a varint longer than 10 bytes", p);
-  }
-  return run === 0 ? count : fail("a packed list that ends inside a varint", p);
 }

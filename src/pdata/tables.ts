@@ -1,11 +1,7 @@
-/** The dictionary's tables, by their field number in ProfilesDictionary. */
-export const MAPPING = 1;
-export const LOCATION = 2;
-export const FUNCTION = 3;
-export const LINK = 4;
-export const STRING = 5;
-export const ATTRIBUTE = 6;
-export const STACK = 7;
+import { ATTRIBUTE, FUNCTION, LINK, LOCATION, MAPPING, STACK, STRING } from "./wasm/numbers.js";
+
+export { ATTRIBUTE, FUNCTION, LINK, LOCATION, MAPPING, maxValueDepth, STACK, STRING } from "./wasm/numbers.js";
+
 export const TABLES = [MAPPING, LOCATION, FUNCTION, LINK, STRING, ATTRIBUTE, STACK] as const;
 
 export const tableNames = [
@@ -18,6 +14,3 @@ export const tableNames = [
   "attribute_table",
   "stack_table",
 ] as const;
-
-/** Deepest nesting of AnyValues that is accepted. */
-export const maxValueDepth = 100;

@@ -1,0 +1,1 @@
+export { faultCode, faultFirst, faultPosition, faultSecond, scan } from "./scan";
