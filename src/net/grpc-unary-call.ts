@@ -1,0 +1,267 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { Metadata as GrpcMetadata } from "@grpc/grpc-js";
+import type { Client, Context, Metadata } from "../component/context.js";
+import { noMetadata } from "../component/context.js";
+import { Code, toPipelineError } from "../component/errors.js";
+import { encodeStatus } from "../proto/status.js";
+import { type Coding, decode } from "./compression.js";
+import { answerFor } from "./status.js";
+
+/**
+ * Answers one call. `body` is the message, decompressed, and the handler's own. Whatever it rejects with becomes a gRPC
+ * status by the table of ./status.
+ */
+export type UnaryHandler = (body: Buffer, ctx: Context) => Promise<Buffer>;
+
+export interface UnaryOptions {
+  /** Limit of a message, before and after decompression. */
+  readonly maxBytes: number;
+  readonly includeMetadata: boolean;
+}
+
+const prefixBytes = 5;
+const emptyMessage = Buffer.alloc(prefixBytes);
+const replyHeaders: OutgoingHttpHeaders = {
+  ":status": 200,
+  "content-type": "application/grpc+proto",
+  "grpc-accept-encoding": "identity,deflate,gzip",
+};
+const okTrailers: OutgoingHttpHeaders = { "grpc-status": "0" };
+const withTrailers = { waitForTrailers: true };
+
+const codings: Readonly<Record<string, Coding>> = { identity: "none", gzip: "gzip", deflate: "deflate" };
+const timeoutUnitsMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
+/** Longest delay that a timer takes. */
+const maxTimerMs = 2 ** 31 - 1;
+
+/**
+ * One unary call, from its request headers to its status, on its HTTP/2 stream. grpc-js would make several objects, two
+ * copies and a dozen closures for it; this reads one message and writes one. The message is in no scope that waits for
+ * the answer: such a scope would keep it alive for as long as the next stage takes.
+ */
+export class UnaryCall {
+  private readonly stream: ServerHttp2Stream;
+  private readonly headers: IncomingHttpHeaders;
+  private readonly handler: UnaryHandler;
+  private readonly options: UnaryOptions;
+  private chunks: Buffer[] = [];
+  private size = 0;
+  /** Of the message, once its prefix is there. */
+  private length = -1;
+  private answered = false;
+  private isGone = false;
+  private controller: AbortController | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private deadlineMs: number | undefined;
+
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler: UnaryHandler, options: UnaryOptions) {
+    this.stream = stream;
+    this.headers = headers;
+    this.handler = handler;
+    this.options = options;
+  }
+
+  /** Begins to read. `client` is who calls. */
+  serve(client: Client): void {
+    const { stream } = this;
+    // What went wrong with the stream is told by its "close".
+    stream.on("error", () => {});
+    stream.on("close", () => this.closed());
+    const timeout = this.headers["grpc-timeout"];
+    if (typeof timeout === "string" && !this.limit(timeout)) {
+      this.fail({ code: Code.INTERNAL, details: `Invalid grpc-timeout value "${timeout.slice(0, 64)}"` });
+      return;
+    }
+    stream.on("data", (chunk: Buffer) => this.read(chunk));
+    stream.on("end", () => this.ended(client));
+  }
+
+  /** Sets the deadline; false for a timeout that cannot be read. */
+  private limit(timeout: string): boolean {
+    const match = /^(\d{1,8})([HMSmun])$/.exec(timeout);
+    if (!match) return false;
+    const ms = Number(match[1]) * timeoutUnitsMs[match[2]];
+    this.deadlineMs = performance.now() + ms;
+    this.timer = setTimeout(
+      () => {
+        this.fail({ code: Code.DEADLINE_EXCEEDED, details: "Deadline exceeded" });
+        this.abort();
+      },
+      Math.min(ms, maxTimerMs),
+    );
+    return true;
+  }
+
+  private read(chunk: Buffer): void {
+    if (this.answered) return;
+    this.chunks.push(chunk);
+    this.size += chunk.length;
+    if (this.length < 0) {
+      if (this.size < prefixBytes) return;
+      const start = this.chunks.length === 1 ? chunk : Buffer.concat(this.chunks);
+      this.length = start.readUInt32BE(1);
+      if (this.length > this.options.maxBytes) {
+        const details = `Received message larger than max (${this.length} vs ${this.options.maxBytes})`;
+        this.fail({ code: Code.RESOURCE_EXHAUSTED, details });
+        return;
+      }
+    }
+    if (this.size > this.length + prefixBytes) this.refuseShape("more than one request message");
+  }
+
+  private refuseShape(what: string): void {
+    const details = `Received ${what} for unary method ${this.headers[":path"]}`;
+    this.fail({ code: Code.UNIMPLEMENTED, details });
+  }
+
+  private ended(client: Client): void {
+    if (this.answered || this.isGone) return;
+    if (this.length < 0 || this.size < this.length + prefixBytes) {
+      this.refuseShape("no whole request message");
+      return;
+    }
+    const message = Buffer.concat(this.chunks, this.size);
+    this.chunks = [];
+    const body = message.subarray(prefixBytes);
+    if (message[0] === 1) this.inflate(body, client);
+    else this.run(body, client);
+  }
+
+  private inflate(body: Buffer, client: Client): void {
+    const { "grpc-encoding": encoding = "identity" } = this.headers;
+    const coding = codings[String(encoding)];
+    if (coding === undefined) {
+      const details = `Received message compressed with unsupported encoding "${String(encoding).slice(0, 64)}"`;
+      this.fail({ code: Code.UNIMPLEMENTED, details });
+    } else if (coding === "none") this.run(body, client);
+    else {
+      decode(coding, body, this.options.maxBytes).then(
+        (inflated) => this.run(inflated, client),
+        (error: unknown) => this.fail(failureOf(error)),
+      );
+    }
+  }
+
+  private run(body: Buffer, client: Client): void {
+    if (this.answered || this.isGone) return;
+    const metadata = this.options.includeMetadata ? readMetadata(this.headers) : noMetadata;
+    this.call(body, new CallContext(this, this.deadlineMs, metadata, client)).then(
+      (reply) => this.reply(reply),
+      (error: unknown) => this.fail(failureOf(error)),
+    );
+  }
+
+  /** A handler that throws at once rejects like any other. */
+  private call(body: Buffer, ctx: Context): Promise<Buffer> {
+    try {
+      return this.handler(body, ctx);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  private reply(message: Buffer): void {
+    if (!this.answer()) return;
+    const { stream } = this;
+    stream.respond(replyHeaders, withTrailers);
+    stream.on("wantTrailers", () => stream.sendTrailers(okTrailers));
+    stream.end(message.length === 0 ? emptyMessage : framed(message));
+  }
+
+  private fail({ code, details, statusBin }: Failure): void {
+    if (!this.answer()) return;
+    const headers: OutgoingHttpHeaders = { ...replyHeaders, "grpc-status": code, "grpc-message": encodeURI(details) };
+    if (statusBin) headers["grpc-status-details-bin"] = statusBin.toString("base64");
+    this.stream.respond(headers, { endStream: true });
+    // The rest of the request is read and thrown away.
+    this.chunks = [];
+    this.stream.resume();
+  }
+
+  /** True for the first answer, while there is somebody to hear it. */
+  private answer(): boolean {
+    if (this.answered) return false;
+    this.answered = true;
+    clearTimeout(this.timer);
+    return !this.stream.destroyed && !this.stream.closed;
+  }
+
+  private closed(): void {
+    clearTimeout(this.timer);
+    this.chunks = [];
+    if (!this.answered) this.abort();
+  }
+
+  private abort(): void {
+    this.isGone = true;
+    this.controller?.abort();
+  }
+
+  /** Aborted when the client cancels or its deadline passes before the answer. */
+  get signal(): AbortSignal {
+    if (!this.controller) {
+      this.controller = new AbortController();
+      if (this.isGone) this.controller.abort();
+    }
+    return this.controller.signal;
+  }
+}
+
+/** A context whose signal is made when somebody asks for it: most calls are answered before anyone does. */
+class CallContext implements Context {
+  readonly deadlineMs: number | undefined;
+  readonly metadata: Metadata;
+  readonly client: Client;
+  readonly reservation = undefined;
+  readonly span = undefined;
+  private readonly call: UnaryCall;
+
+  constructor(call: UnaryCall, deadlineMs: number | undefined, metadata: Metadata, client: Client) {
+    this.call = call;
+    this.deadlineMs = deadlineMs;
+    this.metadata = metadata;
+    this.client = client;
+  }
+
+  get signal(): AbortSignal {
+    return this.call.signal;
+  }
+}
+
+interface Failure {
+  readonly code: number;
+  readonly details: string;
+  /** A google.rpc.Status with RetryInfo, where the client may come back. */
+  readonly statusBin?: Buffer;
+}
+
+function failureOf(caught: unknown): Failure {
+  const { code, message: details, retryAfterMs } = answerFor(toPipelineError(caught));
+  if (retryAfterMs === undefined) return { code, details };
+  return { code, details, statusBin: encodeStatus({ code, message: details, retryDelayMs: retryAfterMs }) };
+}
+
+function framed(message: Buffer): Buffer {
+  const frame = Buffer.allocUnsafe(prefixBytes + message.length);
+  frame[0] = 0;
+  frame.writeUInt32BE(message.length, 1);
+  message.copy(frame, prefixBytes);
+  return frame;
+}
+
+/** What speaks of the call, and not of the data. */
+const ownHeaders = ["grpc-timeout", "grpc-encoding", "grpc-accept-encoding", "accept-encoding", "te", "content-type"];
+
+function readMetadata(headers: IncomingHttpHeaders): Metadata {
+  const metadata = GrpcMetadata.fromHttp2Headers(headers);
+  for (const name of ownHeaders) metadata.remove(name);
+  const result = new Map<string, string[]>();
+  for (const key of Object.keys(metadata.getMap())) {
+    const values = metadata.get(key);
+    result.set(
+      key,
+      values.map((value) => (typeof value === "string" ? value : value.toString("base64"))),
+    );
+  }
+  return result;
+}
