@@ -126,7 +126,7 @@ describe("older samples, written by hand", () => {
     for (const count of [1, 3]) {
       assert.throws(
         () => Profiles.parse(request(values("ac0205"), timestamps(count))),
-        /attribute index 300 is out of/,
+        /index 300 of attribute_table is out of range/,
       );
     }
     assert.throws(() => Profiles.parse(request(values("05"), timestamps(1))), /attribute index 5 is out of/);
