@@ -129,7 +129,7 @@ describe("older samples, written by hand", () => {
         /index 300 of attribute_table is out of range/,
       );
     }
-    assert.throws(() => Profiles.parse(request(values("05"), timestamps(1))), /attribute index 5 is out of/);
+    assert.throws(() => Profiles.parse(request(values("05"), timestamps(1))), /index 5 of attribute_table is out of/);
   });
 
   it("a list in chunks and single elements is a list", () => {
