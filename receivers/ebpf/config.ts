@@ -70,8 +70,21 @@ const filterSchema = z
 
 export type ProcessFilter = z.output<typeof filterSchema>;
 
+const probe = /^(?:k(?:ret)?probe:[^:\s]+|u(?:ret)?probe:[^:\s]+:[^:\s]+)$/;
+
 export const ebpfReceiverSchema = z
   .strictObject({
+    agent: z
+      .enum(["auto", "otel", "bpftrace"])
+      .optional()
+      .describe("The agent to run: otel, bpftrace, or auto, which takes otel where it is installed; absent = none."),
+    command: z
+      .array(z.string().min(1))
+      .default([])
+      .describe(
+        "With `agent` otel or bpftrace the program to run in place of the one on PATH; alone a command of your own that writes `format` to its stdout.",
+      ),
+    ...streamFields,
     listen: listenSchema,
     sample_rate: z
       .int()
@@ -91,6 +104,22 @@ export const ebpfReceiverSchema = z
       .boolean()
       .default(false)
       .describe("Add process.command_line; it may hold passwords that were given as arguments."),
+    off_cpu_probability: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0)
+      .describe(
+        "Agent otel: share of off-CPU events that is taken, at random; their values are divided by it. 0 = none.",
+      ),
+    probes: z
+      .array(
+        z.string().regex(probe, "must be kprobe:SYMBOL, kretprobe:SYMBOL, uprobe:FILE:SYMBOL or uretprobe:FILE:SYMBOL"),
+      )
+      .default([])
+      .describe(
+        "Agent otel: events whose stacks are counted, such as kprobe:tcp_sendmsg or uprobe:/usr/lib/libc.so.6:malloc.",
+      ),
     max_stacks: z
       .int()
       .min(1)
@@ -99,9 +128,18 @@ export const ebpfReceiverSchema = z
       .describe("Different stacks that are gathered; with more the profiles go on before their interval is over."),
     proc: z.string().min(1).default("/proc").describe("Where the host's /proc is mounted."),
   })
-  .superRefine(({ listen }, ctx) => {
-    if (listen) return;
-    ctx.addIssue({ code: "custom", message: "nothing to do: `listen` must be given" });
+  .superRefine(({ agent, command, listen, off_cpu_probability, probes }, ctx) => {
+    const complain = (message: string, ...path: string[]) => ctx.addIssue({ code: "custom", message, path });
+    if (!agent && command.length === 0 && !listen) {
+      complain("nothing to do: `agent`, `command` or `listen` must be given");
+    }
+    if (listen && (agent || command.length > 0)) {
+      complain("goes with neither `agent` nor `command`: use a second receiver, ebpf/NAME", "listen");
+    }
+    if (agent === "auto" && command.length > 0)
+      complain("goes with `agent: otel`, `agent: bpftrace` or none", "command");
+    if (off_cpu_probability > 0 && agent !== "otel") complain("needs `agent: otel`", "off_cpu_probability");
+    if (probes.length > 0 && agent !== "otel") complain("need `agent: otel`", "probes");
   });
 
 export type EbpfReceiverConfig = z.output<typeof ebpfReceiverSchema>;

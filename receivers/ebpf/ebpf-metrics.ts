@@ -19,7 +19,12 @@ export interface EbpfMetrics {
   fault(fault: StreamFault): void;
   /** Samples came of a process that can't be told; once for each process and interval. */
   unknownProcess(why: "gone" | "reused"): void;
+  /** A frame has no name and no file: its process is not known, or the address is of no file. Once for each frame and interval. */
+  bareFrame(why: "unknown_process" | "unmapped"): void;
   connectionTurnedAway(): void;
+  /** The agent has a sample whose stack it can't find. */
+  stackLookupFailed(): void;
+  agentStarted(): void;
 }
 
 export function createEbpfMetrics({ id, metrics }: Settings): EbpfMetrics {
@@ -44,16 +49,31 @@ export function createEbpfMetrics({ id, metrics }: Settings): EbpfMetrics {
     "reason",
     ["gone", "reused"],
   );
+  const bare = labelled(
+    "flamepipe_ebpf_bare_frames_total",
+    "Frames without a name and without a file; counted each interval.",
+    "reason",
+    ["unknown_process", "unmapped"],
+  );
   const turnedAway = metrics.counter(
     "flamepipe_ebpf_connections_refused_total",
     "Connections beyond max_connections.",
     receiver,
   );
+  const failedLookups = metrics.counter(
+    "flamepipe_ebpf_stack_lookups_failed_total",
+    "Stacks that bpftrace could not look up: their samples have none.",
+    receiver,
+  );
+  const starts = metrics.counter("flamepipe_ebpf_agent_starts_total", "Times that the agent was started.", receiver);
   const add = (counters: ReadonlyMap<string, Counter>, value: string, count: number) => counters.get(value)?.add(count);
   return {
     samples: (outcome, count) => add(samples, outcome, count),
     fault: (fault) => add(faults, fault, 1),
     unknownProcess: (why) => add(unknown, why, 1),
+    bareFrame: (why) => add(bare, why, 1),
     connectionTurnedAway: () => turnedAway.add(1),
+    stackLookupFailed: () => failedLookups.add(1),
+    agentStarted: () => starts.add(1),
   };
 }

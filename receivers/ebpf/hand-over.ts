@@ -4,14 +4,15 @@ import { type PipelineError, toPipelineError } from "../../src/component/errors.
 import type { Clock, Timer } from "../../src/delivery/clock.js";
 import { createConditionLog } from "../../src/delivery/condition-log.js";
 import { type DropReason, type Drops, dropReason, rejectedOf } from "../../src/delivery/drops.js";
-import { Profiles } from "../../src/pdata/profiles.js";
+import type { Profiles } from "../../src/pdata/profiles.js";
 import type { Logger } from "../../src/telemetry/log.js";
 
 const firstRetryMs = 500;
 const longestRetryMs = 10_000;
 /** An agent can't be asked again: what is refused is offered again for so long. */
 export const patienceMs = 60_000;
-const shutdownGraceMs = 5000;
+/** Beyond what an agent takes to say its last words. */
+const shutdownGraceMs = 10_000;
 
 export interface HandOver {
   /** Offers the batch until it is taken, refused for good, or too old; counts what is lost. True if it was taken. */
@@ -63,12 +64,10 @@ export function createHandOver(next: Consumer, drops: Drops, log: Logger, clock:
   return {
     async give(profiles) {
       const samples = profiles.sampleCount;
-      // Whoever refuses a batch may have edited it: each try gets the bytes anew.
-      const bytes = profiles.encode();
       const givenMs = clock.now();
-      let batch = profiles;
       for (let waitMs = firstRetryMs; ; waitMs = Math.min(2 * waitMs, longestRetryMs)) {
-        const error = await next.consume(batch, ctx).then(
+        // Whoever refuses a batch may have edited it: each try gets a copy, which shares the bytes.
+        const error = await next.consume(profiles.copy(), ctx).then(
           () => undefined,
           (caught) => toPipelineError(caught),
         );
@@ -82,7 +81,6 @@ export function createHandOver(next: Consumer, drops: Drops, log: Logger, clock:
         const delayMs = Math.max(waitMs, error.retryAfterMs ?? 0);
         if (clock.now() + delayMs > givenMs + patienceMs) return lose(error, "retries_exhausted", samples);
         await pause(delayMs);
-        batch = Profiles.parse(Buffer.concat(bytes));
       }
     },
     stop() {

@@ -7,7 +7,7 @@ export const ebpf: ReceiverFactory<EbpfReceiverConfig> = {
   kind: "receiver",
   type: "ebpf",
   stability: "beta",
-  summary: "The whole host's CPU profile: streams of bpftrace, perf or folded stacks",
+  summary: "The whole host's CPU profile, by eBPF: runs an agent, or takes the streams of your own",
   signals: ["profiles"],
   schema: ebpfReceiverSchema,
   create: (settings, config, next) => createEbpfReceiver(settings, config, next),

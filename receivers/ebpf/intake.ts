@@ -1,6 +1,9 @@
 import type { Settings } from "../../src/component/factory.js";
 import type { Clock, Timer } from "../../src/delivery/clock.js";
 import { createConditionLog } from "../../src/delivery/condition-log.js";
+import { InvalidProfilesError } from "../../src/pdata/invalid.js";
+import type { Profiles } from "../../src/pdata/profiles.js";
+import type { CodePlaces } from "./code-places.js";
 import type { EbpfReceiverConfig } from "./config.js";
 import type { EbpfMetrics } from "./ebpf-metrics.js";
 import { isWanted } from "./filter.js";
@@ -22,6 +25,9 @@ export interface Intake {
   ready(): Promise<void>;
   /** Ends the interval now; resolves when the pipeline has answered. */
   flush(): Promise<void>;
+  /** What is gathered from now on is of an interval that begins now. */
+  beginInterval(): void;
+  /** Ends an interval whenever its time is over; without it `flush` alone does. */
   start(): void;
   /** Hands on what there is. */
   stop(): Promise<void>;
@@ -31,12 +37,13 @@ export interface IntakeParts {
   readonly settings: Settings;
   readonly config: Pick<EbpfReceiverConfig, "interval" | "sample_rate" | "include" | "exclude" | "max_stacks">;
   readonly table: ProcessTable;
+  readonly places: CodePlaces;
   readonly metrics: EbpfMetrics;
   readonly handOver: HandOver;
   readonly clock: Clock;
 }
 
-export function createIntake({ settings, config, table, metrics, handOver, clock }: IntakeParts): Intake {
+export function createIntake({ settings, config, table, places, metrics, handOver, clock }: IntakeParts): Intake {
   const { log, build } = settings;
   const options = {
     scopeName: `${build.name}/receivers/ebpf`,
@@ -58,7 +65,11 @@ export function createIntake({ settings, config, table, metrics, handOver, clock
     if (typeof found === "string") metrics.unknownProcess(found);
     const subject = host ?? { pid, path: "", name: comm, cgroups: [], containerId: "" };
     if (!isWanted(subject, config.include, config.exclude)) return null;
-    return batch.process({ pid, comm, host });
+    return batch.process({ pid, comm, host }, (address, file) => {
+      const place = host && (file === "" ? places.at(host, address) : places.inFile(host, file, address));
+      if (!place) metrics.bareFrame(host ? "unmapped" : "unknown_process");
+      return place;
+    });
   }
 
   function isFull(): boolean {
@@ -68,16 +79,35 @@ export function createIntake({ settings, config, table, metrics, handOver, clock
   }
 
   async function handOn(): Promise<void> {
-    const { sampleCount } = batch;
+    const over = batch;
     const nowMs = clock.wallMs();
-    const profiles = batch.finish(startedMs, Math.max(0, nowMs - startedMs));
+    const begunMs = startedMs;
     startedMs = nowMs;
     batch = new IntervalBatch(options);
     processes.clear();
     table.beginInterval();
+    places.beginInterval();
     if (faults.clear()) log.info("Streams can be read again");
-    if (profiles.sampleCount === 0) return;
-    metrics.samples((await handOver.give(profiles)) ? "taken" : "refused", sampleCount);
+    const profiles = finished(over, begunMs, nowMs);
+    if (!profiles || profiles.sampleCount === 0) return;
+    metrics.samples((await handOver.give(profiles)) ? "taken" : "refused", over.sampleCount);
+  }
+
+  /** undefined where the counts add up past 64 bits, which only a stream that lies can do. */
+  function finished(over: IntervalBatch, fromMs: number, toMs: number): Profiles | undefined {
+    try {
+      return over.finish(fromMs, Math.max(0, toMs - fromMs));
+    } catch (caught) {
+      if (!(caught instanceof InvalidProfilesError)) throw caught;
+      fault("invalid", caught.message);
+      metrics.samples("refused", over.sampleCount);
+      return undefined;
+    }
+  }
+
+  function fault(why: StreamFault, detail: string): void {
+    metrics.fault(why);
+    faults.raise((repeats) => log.warn("A part of an agent's stream can't be used", { fault: why, detail, repeats }));
   }
 
   /** One at a time: while the pipeline thinks about a batch, the next one is gathered, and no third. */
@@ -108,10 +138,7 @@ export function createIntake({ settings, config, table, metrics, handOver, clock
       if (samples === null) metrics.samples("filtered", count);
       return samples ?? undefined;
     },
-    fault(fault, detail) {
-      metrics.fault(fault);
-      faults.raise((repeats) => log.warn("A part of an agent's stream can't be used", { fault, detail, repeats }));
-    },
+    fault,
     lostEvents(count) {
       metrics.samples("lost", count);
       faults.raise((repeats) => log.warn("An agent lost samples", { count, repeats }));
@@ -120,6 +147,9 @@ export function createIntake({ settings, config, table, metrics, handOver, clock
       while (isFull()) await flush();
     },
     flush,
+    beginInterval() {
+      startedMs = clock.wallMs();
+    },
     start: tick,
     async stop() {
       stopped = true;

@@ -3,7 +3,7 @@ import { countType, cpuType } from "../../src/codec/stack-options.js";
 import { intValue, type KeyValue, keyValue, stringValue } from "../../src/pdata/any-value.js";
 import { ProfilesBuilder } from "../../src/pdata/builder.js";
 import type { Profiles, ValueType } from "../../src/pdata/profiles.js";
-import { ProcessLocations } from "./process-locations.js";
+import { type Locate, ProcessLocations } from "./process-locations.js";
 import type { HostProcess } from "./processes.js";
 
 /** What is counted where a stream says more than "on the CPU". */
@@ -80,8 +80,9 @@ export class IntervalBatch {
     return this.builder.dictionaryBytes;
   }
 
-  process(subject: Subject): ProcessSamples {
-    const samples = new ProcessOfBatch(subject, this.builder, (count) => {
+  /** `locate` finds what the addresses of the process mean. */
+  process(subject: Subject, locate: Locate): ProcessSamples {
+    const samples = new ProcessOfBatch(subject, this.builder, locate, (count) => {
       this.sampleCount += count;
     });
     this.processes.push(samples);
@@ -117,11 +118,11 @@ class ProcessOfBatch implements ProcessSamples {
   private readonly counted: (count: number) => void;
   private readonly threads = new Map<string, readonly number[]>();
 
-  constructor(subject: Subject, builder: ProfilesBuilder, counted: (count: number) => void) {
+  constructor(subject: Subject, builder: ProfilesBuilder, locate: Locate, counted: (count: number) => void) {
     this.subject = subject;
     this.builder = builder;
     this.counted = counted;
-    this.locations = new ProcessLocations(builder);
+    this.locations = new ProcessLocations(builder, locate);
   }
 
   get stackCount(): number {

@@ -1,18 +1,24 @@
 import { keyValue, stringValue } from "../../src/pdata/any-value.js";
 import type { LocationFields, ProfilesBuilder } from "../../src/pdata/builder.js";
+import type { CodePlace } from "./code-places.js";
 import type { FrameText } from "./frame-text.js";
 
 export type FrameType = "native" | "kernel";
 
+/** Finds the place of an address of one process; `file` is "" where the stream doesn't say in which file it is. */
+export type Locate = (address: bigint, file: string) => CodePlace | undefined;
+
 /** location_table indices of one process' frames, found once for each text of a frame. */
 export class ProcessLocations {
   private readonly builder: ProfilesBuilder;
+  private readonly locate: Locate;
   private readonly leaves = new Map<string, number>();
   private readonly callers = new Map<string, number>();
   private readonly kernel = new Map<string, number>();
 
-  constructor(builder: ProfilesBuilder) {
+  constructor(builder: ProfilesBuilder, locate: Locate) {
     this.builder = builder;
+    this.locate = locate;
   }
 
   /**
@@ -30,14 +36,40 @@ export class ProcessLocations {
   }
 
   private fields(frame: FrameText, type: FrameType, isLeaf: boolean): LocationFields {
-    const { address, symbol, module, inlined = [] } = frame;
-    const attributes = [this.builder.attribute(keyValue("profile.frame.type", stringValue(type)))];
+    const attributes = [this.attribute("profile.frame.type", type)];
+    const { address = 0n, symbol, module, inlined = [] } = frame;
     const names = symbol === "" ? inlined : [...inlined, symbol];
     const lines = names.map((name) => ({ function: this.builder.function(this.builder.string(name)) }));
-    const file = type === "kernel" ? module || "vmlinux" : module;
-    const mapping = file === "" ? 0 : this.builder.mapping({ filename: this.builder.string(file) });
+    if (type === "native" && symbol === "" && address > 0n) {
+      const at = isLeaf ? address : address - 1n;
+      const place = this.locate(at, module);
+      return {
+        address: place?.address ?? at,
+        mapping: place ? this.placed(place) : this.named(module),
+        lines,
+        attributes,
+      };
+    }
     // A named frame is one function wherever in it the address lies.
-    const at = symbol !== "" || address === undefined ? 0n : isLeaf || address === 0n ? address : address - 1n;
-    return { address: at, lines, mapping, attributes };
+    const file = type === "kernel" ? module || "vmlinux" : module;
+    return { address: symbol === "" ? address : 0n, mapping: this.named(file), lines, attributes };
+  }
+
+  private named(file: string): number {
+    return file === "" ? 0 : this.builder.mapping({ filename: this.builder.string(file) });
+  }
+
+  private placed({ start, limit, fileOffset, file, ids }: CodePlace): number {
+    const attributes: number[] = [];
+    for (const kind of ["gnu", "go", "htlhash"] as const) {
+      const id = ids?.[kind] ?? "";
+      if (id !== "") attributes.push(this.attribute(`process.executable.build_id.${kind}`, id));
+    }
+    const filename = this.builder.string(file);
+    return this.builder.mapping({ memoryStart: start, memoryLimit: limit, fileOffset, filename, attributes });
+  }
+
+  private attribute(key: string, value: string): number {
+    return this.builder.attribute(keyValue(key, stringValue(value)));
   }
 }

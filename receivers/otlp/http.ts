@@ -1,11 +1,11 @@
 import type { Context } from "../../src/component/context.js";
 import { badInput, type PipelineError } from "../../src/component/errors.js";
 import type { HttpRoute, HttpServerRequest, HttpServerResponse } from "../../src/net/http-server.js";
+import type { OtlpIntake } from "../../src/net/otlp-intake.js";
 import { answerFor, formatRetryAfter } from "../../src/net/status.js";
 import { encodeExportResponse, encodeExportResponseJson } from "../../src/proto/export-response.js";
 import { jsonToProto } from "../../src/proto/otlp-json.js";
 import { encodeStatus, encodeStatusJson } from "../../src/proto/status.js";
-import type { Intake } from "./consume.js";
 
 export const profilesPath = "/v1development/profiles";
 
@@ -13,7 +13,7 @@ const protobuf = "application/x-protobuf";
 const json = "application/json";
 
 /** POST /v1development/profiles. Answers come in the request's encoding; failures are a google.rpc.Status. */
-export function profilesRoute(intake: Intake): HttpRoute {
+export function profilesRoute(intake: OtlpIntake): HttpRoute {
   return {
     path: profilesPath,
     methods: ["POST"],
@@ -35,13 +35,13 @@ function contentType(request: HttpServerRequest): string | undefined {
   return type === protobuf || type === json ? type : undefined;
 }
 
-function handleProto(intake: Intake, body: Buffer, ctx: Context): Promise<HttpServerResponse> {
+function handleProto(intake: OtlpIntake, body: Buffer, ctx: Context): Promise<HttpServerResponse> {
   return intake
     .consume(body, ctx)
     .then((partial) => ({ status: 200, headers: { "content-type": protobuf }, body: encodeExportResponse(partial) }));
 }
 
-function handleJson(intake: Intake, body: Buffer, ctx: Context): Promise<HttpServerResponse> {
+function handleJson(intake: OtlpIntake, body: Buffer, ctx: Context): Promise<HttpServerResponse> {
   return intake
     .consume(parseJson(body), ctx)
     .then((partial) => ({ status: 200, headers: { "content-type": json }, body: encodeExportResponseJson(partial) }));

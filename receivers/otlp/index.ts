@@ -3,12 +3,11 @@ import type { Context } from "../../src/component/context.js";
 import type { Receiver, ReceiverFactory, Settings } from "../../src/component/factory.js";
 import { createGrpcServer } from "../../src/net/grpc-server.js";
 import { createHttpServer } from "../../src/net/http-server.js";
+import { createOtlpIntake, type OtlpIntake, overBudget, profilesGrpcPath } from "../../src/net/otlp-intake.js";
 import { encodeExportResponse } from "../../src/proto/export-response.js";
 import { type OtlpReceiverConfig, otlpReceiverSchema } from "./config.js";
-import { createIntake, type Intake, overBudget } from "./consume.js";
 import { profilesRoute } from "./http.js";
 
-const grpcPath = "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export";
 /** Requests under way get this long to finish at shutdown. */
 const shutdownGraceMs = 5000;
 
@@ -27,11 +26,11 @@ export interface OtlpReceiver extends Receiver {
 function grpcListener(
   settings: Settings,
   config: NonNullable<OtlpReceiverConfig["protocols"]["grpc"]>,
-  intake: Intake,
+  intake: OtlpIntake,
 ): Listener {
   const server = createGrpcServer(config, settings);
   // Not async: a frame that waits would keep the bytes alive.
-  server.addUnary(grpcPath, (body: Buffer, ctx: Context) => {
+  server.addUnary(profilesGrpcPath, (body: Buffer, ctx: Context) => {
     const bytes = body.length;
     if (!intake.budget.tryAcquire(bytes)) throw overBudget();
     return intake.within(bytes, body, ctx).then(encodeExportResponse);
@@ -42,14 +41,14 @@ function grpcListener(
 function httpListener(
   settings: Settings,
   config: NonNullable<OtlpReceiverConfig["protocols"]["http"]>,
-  intake: Intake,
+  intake: OtlpIntake,
 ): Listener {
   const server = createHttpServer({ config, settings, routes: [profilesRoute(intake)], budget: intake.budget });
   return { protocol: "http", start: server.start, shutdown: server.shutdown };
 }
 
 function createOtlpReceiver(settings: Settings, config: OtlpReceiverConfig, next: Consumer): OtlpReceiver {
-  const intake = createIntake(settings, config.max_in_flight_bytes, next);
+  const intake = createOtlpIntake(settings, config.max_in_flight_bytes, next);
   const listeners: Listener[] = [];
   const { grpc, http } = config.protocols;
   if (grpc) listeners.push(grpcListener(settings, grpc, intake));

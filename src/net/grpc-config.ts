@@ -70,8 +70,9 @@ export const grpcServerFields = {
   keepalive: serverKeepalive,
 };
 
-const grpcServerObject = z.strictObject({ endpoint: z.string(), ...grpcServerFields });
-export type GrpcServerConfig = z.output<typeof grpcServerObject>;
+/** A server with nothing but defaults, where no component configures it. */
+export const grpcServerSchema = z.strictObject({ endpoint: z.string(), ...grpcServerFields });
+export type GrpcServerConfig = z.output<typeof grpcServerSchema>;
 
 const clientKeepalive = z
   .strictObject({

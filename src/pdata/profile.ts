@@ -5,6 +5,7 @@ import { countSamples, decodeColumns, decodeStacks, type SampleColumns } from ".
 import { indices } from "./dictionary.js";
 import { copyFieldsExcept } from "./fields.js";
 import { editSamples } from "./sample-edit.js";
+import { mapSampleValues } from "./sample-values.js";
 
 const noBytes = Buffer.alloc(0);
 
@@ -164,6 +165,12 @@ export class Profile {
     this.replace((1 << 2) | this.payloadFields(), (writer) => writer.raw(edited.samples, 0, edited.samples.length));
     this.samples = edited.count;
     return edited.dropped;
+  }
+
+  /** Maps every value of every sample; a result past 64 bits becomes the largest. */
+  mapSampleValues(map: (value: bigint) => bigint): void {
+    const samples = mapSampleValues(this.buf, this.start, this.end, map);
+    this.replace((1 << 2) | this.payloadFields(), (writer) => writer.raw(samples, 0, samples.length));
   }
 
   /** The fields of a payload that no longer says what the profile says; counted where there was one. */

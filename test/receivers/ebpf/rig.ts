@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { type EbpfReceiverConfig, ebpfReceiverSchema } from "../../../receivers/ebpf/config.js";
-import { createEbpfReceiver } from "../../../receivers/ebpf/ebpf-receiver.js";
+import { createEbpfReceiver, type Surroundings } from "../../../receivers/ebpf/ebpf-receiver.js";
 import type { Profiles } from "../../../src/pdata/profiles.js";
 import { createMetrics } from "../../../src/telemetry/metrics.js";
 import { host } from "../../contract/components.js";
@@ -20,27 +20,38 @@ export interface ListenRigOptions extends SinkOptions {
 
 /** A receiver that listens on a free port, before a sink, in a time that stands still. */
 export async function startListening({ listen = {}, change = {}, ...sinkOptions }: ListenRigOptions = {}) {
+  const rig = createRig({ listen: { endpoint: "127.0.0.1:0", ...listen }, ...change }, sinkOptions);
+  await rig.receiver.start(rig.host);
+  return {
+    ...rig,
+    /** An agent that sends this and goes; resolves when all of it was read. */
+    send: (...pieces: (Buffer | string)[]) => sendTo({ port: rig.receiver.port, host: "127.0.0.1" }, pieces),
+  };
+}
+
+/** A receiver before a sink, in a time that stands still; not started. */
+export function createRig(keys: Input, sinkOptions: SinkOptions = {}, surroundings: Partial<Surroundings> = {}) {
   const sink = createSink(sinkOptions);
   const clock = createFakeClock();
   const metrics = createMetrics();
   const { log, lines, fields } = recordingLogger();
   const settings = { id: "ebpf", kind: "receiver", log, metrics, build: { name: "flamepipe", version: "1" } } as const;
-  const config: EbpfReceiverConfig = ebpfReceiverSchema.parse({
-    listen: { endpoint: "127.0.0.1:0", ...listen },
-    proc: "/no/proc",
-    ...change,
-  });
-  const receiver = createEbpfReceiver(settings, config, sink, clock);
-  await receiver.start(host);
+  const config: EbpfReceiverConfig = ebpfReceiverSchema.parse({ proc: "/no/proc", ...keys });
+  const receiver = createEbpfReceiver(settings, config, sink, { clock, ...surroundings });
+  const reports: string[] = [];
   return {
+    host: {
+      ...host,
+      report: (_id: string, status: string, detail?: Error) =>
+        reports.push(`${status} ${detail?.message ?? ""}`.trim()),
+    },
+    reports,
     sink,
     clock,
     metrics,
     receiver,
     lines,
     fields,
-    /** An agent that sends this and goes; resolves when all of it was read. */
-    send: (...pieces: (Buffer | string)[]) => sendTo({ port: receiver.port, host: "127.0.0.1" }, pieces),
     /** Value of a counter with this label value. */
     async metric(name: string, label: string): Promise<number> {
       const found = (await metrics.text())

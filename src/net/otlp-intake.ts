@@ -1,15 +1,18 @@
-import type { Consumer } from "../../src/component/consumer.js";
-import type { Context } from "../../src/component/context.js";
-import { badInput, PipelineError, throttled } from "../../src/component/errors.js";
-import type { Settings } from "../../src/component/factory.js";
-import { type ByteBudget, createByteBudget } from "../../src/net/byte-budget.js";
-import { InvalidProfilesError } from "../../src/pdata/invalid.js";
-import { Profiles } from "../../src/pdata/profiles.js";
-import type { PartialSuccess } from "../../src/proto/export-response.js";
-import type { Counter } from "../../src/telemetry/metrics.js";
+import type { Consumer } from "../component/consumer.js";
+import type { Context } from "../component/context.js";
+import { badInput, PipelineError, throttled } from "../component/errors.js";
+import type { Settings } from "../component/factory.js";
+import { InvalidProfilesError } from "../pdata/invalid.js";
+import { Profiles } from "../pdata/profiles.js";
+import type { PartialSuccess } from "../proto/export-response.js";
+import type { Counter } from "../telemetry/metrics.js";
+import { type ByteBudget, createByteBudget } from "./byte-budget.js";
+
+/** The method that senders of OTLP profiles call over gRPC. */
+export const profilesGrpcPath = "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export";
 
 /** What both protocols do with a request once its bytes are there. */
-export interface Intake {
+export interface OtlpIntake {
   /**
    * Scans the request and hands it on; resolves when the next stage has answered. A part that was refused is a result,
    * any other failure a PipelineError. Throws at once what the scan refuses.
@@ -26,7 +29,7 @@ const currentLayout = "1.10";
 const maxLoggedAddresses = 1000;
 const retryWhenFullMs = 1000;
 
-export function createIntake(settings: Settings, maxInFlightBytes: number, next: Consumer): Intake {
+export function createOtlpIntake(settings: Settings, maxInFlightBytes: number, next: Consumer): OtlpIntake {
   const budget = createByteBudget(maxInFlightBytes);
   const noteLayout = createLayoutNotes(settings);
 

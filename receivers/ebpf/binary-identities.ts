@@ -1,0 +1,104 @@
+import { join, normalize } from "node:path";
+import { type BuildIds, buildIdsOf } from "../../src/symbols/build-id.js";
+import { type ByteSource, openFileSource } from "../../src/symbols/byte-source.js";
+import { parseElf } from "../../src/symbols/elf.js";
+import { InvalidBinaryError } from "../../src/symbols/invalid-binary.js";
+import type { CodeRegion } from "../../src/symbols/process-maps.js";
+import type { Segment } from "../../src/symbols/segments.js";
+
+/** Which build a file is, and where its parts go in memory. */
+export interface BinaryIdentity {
+  readonly ids: BuildIds;
+  readonly segments: readonly Segment[];
+}
+
+/** Headers and notes of a binary are read in this process: no more of them than so many bytes. */
+const maxReadBytes = 16 * 1024 * 1024;
+const unreadable = Symbol("unreadable");
+
+/** Identities of binaries, read once for each file. Nothing in a file is trusted; none is read as a whole. */
+export class BinaryIdentities {
+  private readonly proc: string;
+  private readonly maxFiles: number;
+  /** By device and inode; undefined for what is no binary. */
+  private readonly known = new Map<string, BinaryIdentity | undefined>();
+  /** Files that could not be opened in this interval: another process may show them in the next. */
+  private readonly unreadable = new Set<string>();
+
+  constructor(proc: string, maxFiles: number) {
+    this.proc = proc;
+    this.maxFiles = maxFiles;
+  }
+
+  get size(): number {
+    return this.known.size;
+  }
+
+  beginInterval(): void {
+    this.unreadable.clear();
+  }
+
+  /** The identity of the file of a process' region; undefined where there is none, or it can't be read. */
+  of(pid: number, region: CodeRegion): BinaryIdentity | undefined {
+    if (region.inode === "0" || !region.path.startsWith("/")) return undefined;
+    const key = `${region.device} ${region.inode}`;
+    if (this.known.has(key)) {
+      const identity = this.known.get(key);
+      this.keep(key, identity);
+      return identity;
+    }
+    if (this.unreadable.has(key)) return undefined;
+    const read = this.read(pid, region);
+    if (read === unreadable) {
+      if (this.unreadable.size < this.maxFiles) this.unreadable.add(key);
+      return undefined;
+    }
+    this.keep(key, read);
+    return read;
+  }
+
+  private keep(key: string, identity: BinaryIdentity | undefined): void {
+    this.known.delete(key);
+    this.known.set(key, identity);
+    for (const oldest of this.known.keys()) {
+      if (this.known.size <= this.maxFiles) break;
+      this.known.delete(oldest);
+    }
+  }
+
+  private read(pid: number, { start, end, path }: CodeRegion): BinaryIdentity | undefined | typeof unreadable {
+    const own = join(this.proc, String(pid));
+    // map_files has the very file, even one that was deleted or replaced; it takes more rights.
+    const paths = [
+      join(own, "map_files", `${start.toString(16)}-${end.toString(16)}`),
+      join(own, "root", normalize(`/${path}`)),
+    ];
+    for (const each of paths) {
+      let source: ByteSource | undefined;
+      try {
+        source = withinBudget(openFileSource(each, maxReadBytes), maxReadBytes);
+        const elf = parseElf(source);
+        return { ids: buildIdsOf(elf), segments: elf.segments };
+      } catch (caught) {
+        if (source && caught instanceof InvalidBinaryError) return undefined;
+      } finally {
+        source?.close();
+      }
+    }
+    return unreadable;
+  }
+}
+
+/** Ends the reading of a file whose tables would have it read again and again. */
+function withinBudget(source: ByteSource, maxBytes: number): ByteSource {
+  let left = maxBytes;
+  return {
+    size: source.size,
+    read(offset, length) {
+      if (length > left) throw new InvalidBinaryError("headers larger than may be read");
+      left -= length;
+      return source.read(offset, length);
+    },
+    close: () => source.close(),
+  };
+}

@@ -1,0 +1,176 @@
+import { basename, join } from "node:path";
+import type { BuildIds } from "../../src/symbols/build-id.js";
+import { type CodeRegion, parseCodeRegions, regionAt, remoteDevices } from "../../src/symbols/process-maps.js";
+import type { Segment } from "../../src/symbols/segments.js";
+import type { BinaryIdentities, BinaryIdentity } from "./binary-identities.js";
+import { readProcFile } from "./proc-files.js";
+import type { HostProcess } from "./processes.js";
+
+/** Where an address belongs: in terms of its file where that is known, else of the process' memory. */
+export interface CodePlace {
+  readonly address: bigint;
+  readonly start: bigint;
+  readonly limit: bigint;
+  readonly fileOffset: bigint;
+  readonly file: string;
+  readonly ids: BuildIds | undefined;
+}
+
+interface Regions {
+  readonly list: readonly CodeRegion[];
+  readonly remote: ReadonlySet<string>;
+  /** Of the interval in which they were read. */
+  readonly interval: number;
+}
+
+const maxMapsBytes = 4 * 1024 * 1024;
+const maxMountBytes = 1024 * 1024;
+const maxRegionsOfOne = 16_384;
+const executable = 1;
+const pageMask = ~0xfffn;
+
+/** Finds the files behind the addresses of processes. */
+export class CodePlaces {
+  private readonly proc: string;
+  private readonly identities: BinaryIdentities;
+  private readonly maxRegions: number;
+  private readonly regions = new Map<HostProcess, Regions>();
+  private regionCount = 0;
+  private interval = 0;
+
+  /** `maxRegions`: regions that are remembered, of all processes together. */
+  constructor(proc: string, identities: BinaryIdentities, maxRegions: number) {
+    this.proc = proc;
+    this.identities = identities;
+    this.maxRegions = maxRegions;
+  }
+
+  /** Regions that are remembered. */
+  get size(): number {
+    return this.regionCount;
+  }
+
+  beginInterval(): void {
+    this.interval++;
+    this.identities.beginInterval();
+  }
+
+  /** The place of an address at run time; undefined where the process has no code of a file. */
+  at(process: HostProcess, address: bigint): CodePlace | undefined {
+    const found = this.search(process, (list) => regionAt(list, address));
+    return found && this.placeIn(process, found, address);
+  }
+
+  /**
+   * The place of an address that a profiler says is in this file. perf gives offsets in the file, older ones addresses at
+   * run time.
+   */
+  inFile(process: HostProcess, path: string, address: bigint): CodePlace | undefined {
+    const found = this.search(process, (list) =>
+      list.find((region) => region.path === path && (holds(region, address) || holdsOffset(region, address))),
+    );
+    if (!found) return undefined;
+    return this.placeIn(
+      process,
+      found,
+      holds(found.region, address) ? address : address - found.region.fileOffset + found.region.start,
+    );
+  }
+
+  private placeIn(process: HostProcess, { region, remote }: Found, address: bigint): CodePlace | undefined {
+    if (region.path === "") return undefined;
+    const identity = remote.has(region.device) ? undefined : this.identities.of(process.pid, region);
+    const place = identity && placeInFile(identity, region, address);
+    if (place) return place;
+    const { start, end: limit, fileOffset, path: file } = region;
+    return { address, start, limit, fileOffset, file, ids: undefined };
+  }
+
+  /** What is not found may be new: the maps are read again, once an interval. */
+  private search(
+    process: HostProcess,
+    find: (list: readonly CodeRegion[]) => CodeRegion | undefined,
+  ): Found | undefined {
+    let known = this.regions.get(process);
+    let region = known && find(known.list);
+    if (!region && known?.interval !== this.interval) {
+      known = this.read(process) ?? known;
+      region = known && find(known.list);
+    }
+    return known && region && { region, remote: known.remote };
+  }
+
+  private read(process: HostProcess): Regions | undefined {
+    const own = join(this.proc, String(process.pid));
+    const text = readProcFile(join(own, "maps"), maxMapsBytes);
+    const before = this.regions.get(process);
+    // Gone, perhaps: what was read before is still true of it.
+    if (text === undefined || text === "")
+      return this.keep(process, { list: before?.list ?? [], remote: before?.remote ?? none });
+    const list = parseCodeRegions(text, Math.min(maxRegionsOfOne, this.maxRegions));
+    return this.keep(process, {
+      list,
+      remote: remoteDevices(readProcFile(join(own, "mountinfo"), maxMountBytes) ?? ""),
+    });
+  }
+
+  private keep(process: HostProcess, { list, remote }: Pick<Regions, "list" | "remote">): Regions {
+    const regions = { list, remote, interval: this.interval };
+    this.forget(process);
+    this.regions.set(process, regions);
+    this.regionCount += cost(regions);
+    for (const oldest of this.regions.keys()) {
+      if (this.regionCount <= this.maxRegions || oldest === process) break;
+      this.forget(oldest);
+    }
+    return regions;
+  }
+
+  private forget(process: HostProcess): void {
+    const known = this.regions.get(process);
+    if (!known) return;
+    this.regions.delete(process);
+    this.regionCount -= cost(known);
+  }
+}
+
+interface Found {
+  readonly region: CodeRegion;
+  readonly remote: ReadonlySet<string>;
+}
+
+const none: ReadonlySet<string> = new Set();
+
+/** A process without regions takes room, too. */
+function cost({ list }: Regions): number {
+  return list.length + 1;
+}
+
+function holds({ start, end }: CodeRegion, address: bigint): boolean {
+  return address >= start && address < end;
+}
+
+function holdsOffset({ start, end, fileOffset }: CodeRegion, offset: bigint): boolean {
+  return offset >= fileOffset && offset < fileOffset + end - start;
+}
+
+/** As the eBPF profiler has it: ELF virtual addresses, and the file's base name. */
+function placeInFile({ ids, segments }: BinaryIdentity, region: CodeRegion, at: bigint): CodePlace | undefined {
+  const offset = at - region.start + region.fileOffset;
+  const segment = segments.find((each) => (each.flags & executable) !== 0 && isIn(each, offset));
+  if (!segment) return undefined;
+  const start = BigInt(segment.address);
+  return {
+    address: offset - BigInt(segment.offset) + start,
+    start: start & pageMask,
+    limit: start + BigInt(segment.memorySize),
+    fileOffset: BigInt(segment.offset) & pageMask,
+    file: basename(region.path),
+    ids,
+  };
+}
+
+/** Segments are mapped in whole pages. */
+function isIn({ offset, fileSize }: Segment, at: bigint): boolean {
+  return at >= (BigInt(offset) & pageMask) && at < BigInt(offset) + BigInt(fileSize);
+}
