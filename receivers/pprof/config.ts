@@ -183,10 +183,22 @@ export function kindsOf({ path_prefix, custom, ...known }: z.output<typeof profi
     .map(([key, config]) => ({ ...config, key, name: key.replace(/^godeltaprof_/, "") }));
 }
 
+const fileFormats = ["auto", "pprof", "folded", "perf_script", "cpuprofile", "speedscope", "jfr"] as const;
+export type FileFormat = (typeof fileFormats)[number];
+
 export const pprofReceiverSchema = z
   .strictObject({
     scrape_configs: z.array(scrapeConfig).default([]).describe("What to scrape."),
-    files: z.array(z.string().min(1)).default([]).describe("pprof files to read; globs are allowed."),
+    files: z.array(z.string().min(1)).default([]).describe("Files of profiles to read; globs are allowed."),
+    files_format: z
+      .enum(fileFormats)
+      .default("auto")
+      .describe("What the files hold; auto goes by their names' endings, and takes all others for pprof."),
+    files_sample_rate: z
+      .number()
+      .min(0)
+      .default(0)
+      .describe("Samples of CPU time a second in files of folded stacks; 0 = they are counts of something else."),
     files_poll_interval: duration("0s").describe(
       "Look this often for files that are new or changed; 0 = once, at start.",
     ),

@@ -1,6 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { addPprof } from "../../src/codec/pprof-decode.js";
 import type { Consumer } from "../../src/component/consumer.js";
 import { background } from "../../src/component/context.js";
 import { permanent, toPipelineError } from "../../src/component/errors.js";
@@ -8,9 +7,10 @@ import type { Settings } from "../../src/component/factory.js";
 import type { Clock, Timer } from "../../src/delivery/clock.js";
 import { glob } from "../../src/files/glob.js";
 import { keyValue, stringValue } from "../../src/pdata/any-value.js";
-import { ProfilesBuilder } from "../../src/pdata/builder.js";
+import type { Profiles } from "../../src/pdata/profiles.js";
 import type { PprofReceiverConfig } from "./config.js";
 import { scrapeError } from "./fetch.js";
+import { decodeFile } from "./file-format.js";
 import type { ScrapeMetrics } from "./metrics.js";
 import { resourceAttributes } from "./scrape.js";
 import { createLoop, type Loop } from "./scrape-loop.js";
@@ -18,7 +18,7 @@ import { createLoop, type Loop } from "./scrape-loop.js";
 const firstRetryMs = 1000;
 const longestRetryMs = 30_000;
 
-/** Reads pprof files: once, or whenever one is new or has changed. */
+/** Reads files of profiles: once, or whenever one is new or has changed. */
 export interface FileReader {
   start(): void;
   stop(): Promise<void>;
@@ -32,6 +32,7 @@ export function createFileReader(
   metrics: ScrapeMetrics,
 ): FileReader {
   const { log } = settings;
+  const scope = { name: `${settings.build.name}/receivers/pprof`, version: settings.build.version };
   const labels = new Map(Object.entries({ service_name: "unspecified", ...config.files_labels }));
   /** Size and time of what was read, by path. */
   const seen = new Map<string, string>();
@@ -64,8 +65,9 @@ export function createFileReader(
       if (size > config.max_file_size) {
         throw permanent(`larger than max_file_size (${config.max_file_size} bytes)`, { reason: "too_large" });
       }
-      const bytes = await readFile(path);
-      await handOver(() => decode(path, bytes));
+      const file = { path, bytes: await readFile(path), modifiedMs: mtimeMs };
+      const attributes = [...resourceAttributes(labels), keyValue("file.path", stringValue(resolve(path)))];
+      await handOver(() => decodeFile(file, config, attributes, scope));
     } catch (caught) {
       const error = scrapeError(caught);
       metrics.errored(error.reason);
@@ -73,16 +75,8 @@ export function createFileReader(
     }
   }
 
-  function decode(path: string, bytes: Buffer) {
-    const builder = new ProfilesBuilder();
-    const attributes = [...resourceAttributes(labels), keyValue("file.path", stringValue(resolve(path)))];
-    const scope = builder.resource(attributes).scope(`${settings.build.name}/receivers/pprof`, settings.build.version);
-    addPprof(scope, bytes, { maxBytes: config.max_file_size });
-    return builder.finish();
-  }
-
   /** A file waits on disk: while nobody takes it, it is offered again. */
-  async function handOver(make: () => ReturnType<typeof decode>): Promise<void> {
+  async function handOver(make: () => Profiles): Promise<void> {
     for (let waitMs = firstRetryMs; !stopped; waitMs = Math.min(2 * waitMs, longestRetryMs)) {
       const profiles = make();
       if (profiles.sampleCount === 0) return;

@@ -7,7 +7,7 @@ export const pprof: ReceiverFactory<PprofReceiverConfig> = {
   kind: "receiver",
   type: "pprof",
   stability: "beta",
-  summary: "Scrapes pprof endpoints (Go's net/http/pprof), and reads pprof files",
+  summary: "Scrapes pprof endpoints (Go's net/http/pprof), and reads files of profiles",
   signals: ["profiles"],
   schema: pprofReceiverSchema,
   create: (settings, config, next) => createPprofReceiver(settings, config, next),
