@@ -43,7 +43,8 @@ export function replyFor(error: PipelineError): Answer {
   const answer = answerFor(error);
   if (error.kind === "retryable") {
     const mayRetry = answer.code === Code.RESOURCE_EXHAUSTED || answer.code === Code.DEADLINE_EXCEEDED;
-    return { ...answer, code: mayRetry ? answer.code : Code.UNAVAILABLE };
+    const httpStatus = answer.code === Code.DEADLINE_EXCEEDED ? 504 : answer.httpStatus;
+    return { ...answer, httpStatus, code: mayRetry ? answer.code : Code.UNAVAILABLE };
   }
   const httpStatus = answer.httpStatus >= 400 && answer.httpStatus < 500 ? answer.httpStatus : 400;
   if (finalCodes.has(answer.code)) return { ...answer, httpStatus };

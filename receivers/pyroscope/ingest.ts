@@ -48,17 +48,19 @@ function readInto(batch: RequestBatch, request: IngestRequest, body: Buffer, now
   return batch;
 }
 
-/** The `format` parameter says it, else the content type; anything else is collapsed stacks, as in Pyroscope. */
+/**
+ * The content type says it for two formats, else the `format` parameter does. Anything else is a pprof where the body is a
+ * form, and collapsed stacks where it isn't, as in Pyroscope.
+ */
 function formatOf(
-  query: IngestQuery,
+  { format }: IngestQuery,
   contentType: string | undefined,
   isMultipart: boolean,
 ): "pprof" | "jfr" | StackFormat {
-  const { format } = query;
-  if (format === "pprof" || format === "jfr" || isStackFormat(format)) return format;
   if (contentType?.startsWith("binary/octet-stream+trie")) return "trie";
   if (contentType?.startsWith("binary/octet-stream+tree")) return "tree";
-  return format === "" && isMultipart ? "pprof" : "groups";
+  if (format === "pprof" || format === "jfr") return format;
+  return isStackFormat(format) && format !== "groups" ? format : isMultipart ? "pprof" : "groups";
 }
 
 function fieldOf(fields: ReadonlyMap<string, Buffer>, name: string): Buffer {
@@ -68,7 +70,7 @@ function fieldOf(fields: ReadonlyMap<string, Buffer>, name: string): Buffer {
 }
 
 function addPprof(batch: RequestBatch, query: IngestQuery, fields: ReadonlyMap<string, Buffer>): void {
-  if (fields.has("prev_profile"))
+  if (fields.get("prev_profile")?.length)
     throw badInput('multipart: the field "prev_profile" is of a client that is too old; update it');
   const names = readDisplayNames(fields.get("sample_type_config"));
   const series = batch.series(attributesOf("", seriesLabels(query, query.app)));
@@ -107,5 +109,6 @@ function seriesLabels({ labels, spyName }: IngestQuery, app: string): Label[] {
   const all = labels.some(([key]) => key === "service_name")
     ? [...labels]
     : [["service_name", app] as const, ...labels];
+  if (labels.some(([key]) => key === "pyroscope_spy")) throw badInput("name: duplicate label name: 'pyroscope_spy'");
   return [...all, ["__delta__", "false"], ["pyroscope_spy", spyName]];
 }

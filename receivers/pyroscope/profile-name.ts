@@ -64,10 +64,14 @@ function displayName(type: string, config: unknown): string {
   const where = `sample_type_config: ${JSON.stringify(type.slice(0, 100))}`;
   if (config === null) return "";
   if (typeof config !== "object" || Array.isArray(config)) throw badInput(`${where} is not a JSON object`);
-  for (const [key, value] of Object.entries(config as object)) {
+  let name = "";
+  for (const [spelling, value] of Object.entries(config as object)) {
+    // As Go's JSON reads names.
+    const key = spelling.toLowerCase();
     const expected = textKeys.includes(key) ? "string" : flagKeys.includes(key) ? "boolean" : undefined;
     if (expected !== undefined && value !== null && typeof value !== expected)
       throw badInput(`${where}: ${key} is no ${expected}`);
+    if (key === "display-name" && value !== null) name = value;
   }
-  return (config as { "display-name"?: string | null })["display-name"] ?? "";
+  return name;
 }

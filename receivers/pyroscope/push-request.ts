@@ -94,7 +94,10 @@ export function decodePushJson(body: Buffer): PushedSeries[] {
         return [string(name, "a label's name"), string(value, "a label's value")];
       }),
       samples: list(series.samples, "samples").map((sample) => {
-        const { rawProfile, raw_profile } = object(sample, "a sample");
+        const { rawProfile, raw_profile, ID } = object(sample, "a sample");
+        if (rawProfile !== undefined && raw_profile !== undefined)
+          throw badInput("PushRequest: rawProfile comes twice");
+        string(ID, "ID");
         return base64(string(rawProfile ?? raw_profile, "rawProfile"));
       }),
     };
@@ -122,7 +125,7 @@ function string(value: unknown, what: string): string {
 /** The standard alphabet or the one for URLs, padded or not. */
 function base64(value: string): Buffer {
   const digits = value.replace(/={1,2}$/, "");
-  if (/[^A-Za-z0-9+/_-]/.test(digits) || digits.length % 4 === 1)
+  if (!/^(?:[A-Za-z0-9+/]*|[A-Za-z0-9_-]*)$/.test(digits) || digits.length % 4 === 1)
     throw badInput("PushRequest: rawProfile is no base64");
   return Buffer.from(digits, "base64");
 }

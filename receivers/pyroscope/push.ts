@@ -1,6 +1,6 @@
 import type { Consumer } from "../../src/component/consumer.js";
 import { type Context, withContext } from "../../src/component/context.js";
-import { badInput, type PipelineError } from "../../src/component/errors.js";
+import { badInput, Code, type PipelineError, retryable } from "../../src/component/errors.js";
 import type { HttpRoute, HttpServerRequest, HttpServerResponse } from "../../src/net/http-server.js";
 import { connectFailure, grpcFailure } from "./answer.js";
 import { emptyMessage, grpcTimeoutMs, openEnvelope, trailerFrame } from "./grpc-envelope.js";
@@ -31,7 +31,7 @@ const formats: ReadonlyMap<string, Format> = new Map([
 /** The request's format; undefined for one that we don't speak. Only JSON may name its character set. */
 function formatOf(request: HttpServerRequest): Format | undefined {
   const type = (request.headers["content-type"] ?? "").toLowerCase();
-  const json = /^(application\/[\w+-]*json)\s*;\s*charset\s*=\s*"?utf-?8"?\s*$/.exec(type);
+  const json = /^(application\/[\w+-]*json)\s*;\s*(?:charset\s*=\s*"?utf-?8"?\s*)?$/.exec(type);
   return formats.get(json ? json[1] : type.trim());
 }
 
@@ -63,11 +63,14 @@ function text(request: HttpServerRequest, name: string): string | undefined {
 
 function withTimeout(request: HttpServerRequest, protocol: Protocol, ctx: Context): Context {
   const version = text(request, "connect-protocol-version");
-  if (protocol === "connect" && version !== undefined && version !== "1")
+  if (protocol === "connect" && version && version !== "1")
     throw badInput(`Connect-Protocol-Version must be "1": got "${version.slice(0, 16)}"`);
   const header = text(request, protocol === "connect" ? "connect-timeout-ms" : "grpc-timeout");
-  if (header === undefined) return ctx;
-  return withContext(ctx, { deadlineMs: performance.now() + timeoutMs(header, protocol) });
+  if (!header) return ctx;
+  const ms = timeoutMs(header, protocol);
+  // What is handed on late would be stored all the same, and sent again.
+  if (ms === 0) throw retryable("the request came without any time left", { code: Code.DEADLINE_EXCEEDED });
+  return withContext(ctx, { deadlineMs: performance.now() + ms });
 }
 
 function timeoutMs(header: string, protocol: Protocol): number {

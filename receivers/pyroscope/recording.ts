@@ -23,6 +23,7 @@ export function addRecording(
   const snapshot = labels && labels.length > 0 ? parseJfrLabels(labels, Math.min(maxBytes, maxLabelBytes)) : undefined;
   const periodNano = periodNanoOf(query);
   const recording = readJfr(builder, jfr, { maxBytes, timeUnixNano, durationNano, periodNano, labels: snapshot });
-  const series = batch.series(attributesOf("", [...seriesLabels, ["jfr_event", recording.event]]));
+  const event: Label[] = seriesLabels.some(([key]) => key === "jfr_event") ? [] : [["jfr_event", recording.event]];
+  const series = batch.series(attributesOf("", [...seriesLabels, ...event]));
   recording.addTo(series.scope);
 }

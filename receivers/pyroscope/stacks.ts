@@ -97,7 +97,7 @@ class Stacks {
 function readLines(body: Buffer, stacks: Stacks): void {
   if (!isUtf8(body)) throw invalid(stacks.format, `not UTF-8 text${looksLike(body)}`);
   for (const line of body.toString().split("\n")) {
-    const text = line.trimEnd();
+    const text = line.endsWith("\r") ? line.slice(0, -1) : line;
     if (text !== "") stacks.add(text.split(";"), 1n);
   }
 }
@@ -141,14 +141,15 @@ function walk(body: Buffer, format: string, visit: (path: readonly Node[]) => vo
   const reader = new Reader(body, 0, body.length);
   const path: Node[] = [];
   try {
-    do {
+    // Pyroscope takes a trie of several roots too.
+    while (path.length > 0 || reader.pos === 0 || (format === "trie" && reader.pos < reader.end)) {
       const node = readNode(reader, format);
       path.push(node);
       if (path.length > maxDepth) throw new TooLargeError(`${format}: more than ${maxDepth} levels`);
       if (node.value > 0n) visit(path);
       while (path.length > 0 && path[path.length - 1].children === 0) path.pop();
       if (path.length > 0) path[path.length - 1].children--;
-    } while (path.length > 0);
+    }
   } catch (error) {
     if (error instanceof WireError) throw invalid(format, error.message);
     throw error;

@@ -26,6 +26,7 @@ const newline = 0x0a;
 const semicolon = 0x3b;
 const space = 0x20;
 const hash = 0x23;
+const plus = 0x2b;
 
 /** Adds collapsed (folded) stacks to a batch being built, as one profile. Throws InvalidProfilesError naming the line. */
 export function addCollapsed(scope: ScopeBuilder, bytes: Buffer, options: CollapsedOptions = {}): StackSummary {
@@ -81,14 +82,16 @@ class CollapsedReader {
     const { buf } = this;
     let countAt = end;
     while (countAt > start && isDigit(buf[countAt - 1])) countAt--;
-    if (countAt === end || countAt <= start + 1 || buf[countAt - 1] !== space) {
+    const digitsAt = countAt;
+    if (digitsAt > start && buf[digitsAt - 1] === plus) countAt--;
+    if (digitsAt === end || countAt <= start + 1 || buf[countAt - 1] !== space) {
       const hint = number === 1 ? looksLike(buf) : "";
       throw invalid(format, `line ${number} doesn't end with a space and a whole number${hint}`);
     }
     let stackEnd = countAt;
     while (stackEnd > start && buf[stackEnd - 1] === space) stackEnd--;
     if (stackEnd === start) throw invalid(format, `line ${number} has no frames`);
-    this.counts.add(this.stack(start, stackEnd), [], this.count(countAt, end));
+    this.counts.add(this.stack(start, stackEnd), [], this.count(digitsAt, end));
   }
 
   private count(start: number, end: number): number | bigint {

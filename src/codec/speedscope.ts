@@ -81,8 +81,12 @@ function addProfile(
   place: string,
   options: SpeedscopeOptions,
 ): ValueType {
-  const unit = units.get(json.text(value.unit, `${place}.unit`) || "none");
-  if (!unit) throw json.fault(`${place}.unit`, `is ${JSON.stringify(value.unit)} (${[...units.keys()].join(", ")})`);
+  const unit = units.get(json.text(value.unit, `${place}.unit`));
+  if (!unit)
+    throw json.fault(
+      `${place}.unit`,
+      `is ${JSON.stringify(value.unit) ?? "missing"} (${[...units.keys()].join(", ")})`,
+    );
   const start = json.number(value.startValue ?? 0, `${place}.startValue`);
   const end = json.number(value.endValue ?? 0, `${place}.endValue`);
   const counts = new CountedStacks(format);

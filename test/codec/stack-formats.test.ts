@@ -272,11 +272,13 @@ test("speedscope: sampled and evented profiles, in their units", () => {
 });
 
 test("speedscope: what doesn't add up is refused by place", () => {
-  const at = (profile: object, reason: RegExp) => refused(addSpeedscope, speedscope(profile), reason);
+  const at = (profile: object, reason: RegExp) =>
+    refused(addSpeedscope, speedscope({ unit: "none", ...profile }), reason);
   refused(addSpeedscope, "{}", /\$schema is not/);
   refused(addSpeedscope, JSON.stringify({ $schema: schema, shared: {}, profiles: [] }), /shared\.frames is not a list/);
   at({ type: "other" }, /profiles\[0\]\.type is neither/);
   at({ type: "sampled", unit: "hours" }, /profiles\[0\]\.unit is "hours"/);
+  at({ type: "sampled", unit: undefined }, /profiles\[0\]\.unit is missing/);
   at({ type: "sampled", samples: [[0]], weights: [] }, /weights has 0 entries for 1 samples/);
   at({ type: "sampled", samples: [[3]], weights: [1] }, /samples\[0\]\[0\] is frame 3 of 3/);
   at({ type: "sampled", samples: [[-1]], weights: [1] }, /is frame -1 of 3/);

@@ -143,6 +143,7 @@ test("the sample types' display names say what a pprof is", () => {
   assert.equal(named(shown("x", "mutex_count"), "t0", "t1"), "mutex");
   assert.equal(named("{}", "contentions", "delay"), "delay");
   assert.equal(named('{"delay":{"display-name":""}}', "contentions", "delay"), "delay");
+  assert.equal(named('{"delay":{"Display-Name":"block_x","other":1}}', "contentions", "delay"), "block");
   assert.equal(named('{"samples":null}', "samples"), "samples");
   assert.equal(named("null", "samples"), "process_cpu");
   for (const [config, reason] of [

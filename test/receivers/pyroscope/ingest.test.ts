@@ -123,10 +123,10 @@ test("stacks in every spelling", async (t) => {
 test("a speedscope file is what the name says, its profiles by their own units", async (t) => {
   const sink = createSink();
   const { port } = await startReceiver(t, sink);
-  const profile = (unit: string | undefined, ...weights: number[]) => {
+  const profile = (unit: string, ...weights: number[]) => {
     const [start, end] = [0, weights.reduce((sum, weight) => sum + weight, 0)];
     const samples = weights.map(() => [0]);
-    return { type: "sampled", name: unit ?? "", unit, startValue: start, endValue: end, samples, weights };
+    return { type: "sampled", name: unit, unit, startValue: start, endValue: end, samples, weights };
   };
   const file = (...profiles: object[]) =>
     JSON.stringify({
@@ -136,7 +136,7 @@ test("a speedscope file is what the name says, its profiles by their own units",
     });
   for (const [name, body] of [
     ["a.cpu", file(profile("none", 3, 5))],
-    ["a.cpu&sampleRate=50", file(profile(undefined, 8))],
+    ["a.cpu&sampleRate=50", file(profile("none", 8))],
     ["a.wall", file(profile("microseconds", 8.5), profile("seconds", 2))],
     ["a.alloc_space", file(profile("bytes", 4096))],
     ["a.alloc_objects", file(profile("none", 7))],
@@ -157,6 +157,38 @@ test("a speedscope file is what the name says, its profiles by their own units",
     ],
   );
   assert.equal(new Set(found.map(({ capture }) => capture)).size, 6);
+});
+
+test("what Pyroscope takes in odd spellings is taken, with the totals that it stores", async (t) => {
+  const sink = createSink();
+  const { port } = await startReceiver(t, sink);
+  const trie = { "content-type": "binary/octet-stream+trie" };
+  const roots = Buffer.from("\0\0\x01\x01a\x03\0\x01z\x04\0", "latin1");
+  const profile = { name: "profile", content: cpuPprof };
+  const old = { name: "prev_profile", content: "" };
+  const cases: [number, string, Record<string, string>, Buffer | string][] = [
+    [30_000_000, "a&format=groups", {}, "main;work 3"],
+    [30_000_000, "a&format=groups", {}, "main +3\n"],
+    [50_000_000, "a&format=groups", {}, "#main 3\n# b 2\r\n\n"],
+    [20_000_000, "a&format=lines", {}, " \n#x\n"],
+    [70_000_000, "a&format=trie", {}, roots],
+    [70_000_000, "a&format=pprof", trie, roots],
+    [630_000_063, "a&format=groups", formHeaders, form(profile)],
+    [630_000_063, "a&format=folded", formHeaders, form(profile)],
+    [630_000_063, "a&format=pprof", formHeaders, form(profile)],
+    [630_000_063, "a", formHeaders, form(profile, old)],
+  ];
+  for (const [total, query, headers, body] of cases) {
+    const before = sink.taken.length;
+    const reply = await post(port, `/ingest?name=${query}`, headers, body);
+    assert.equal(reply.status, 200, `${query} ${reply.body}`);
+    const totals = summary(sink.taken[before].profiles).map((one) => Number(one.total));
+    assert.equal(
+      totals.reduce((sum, value) => sum + value, 0),
+      total,
+      query,
+    );
+  }
 });
 
 test("what is wrong is refused with 4xx and a reason, and nothing of it goes further", async (t) => {
@@ -190,6 +222,7 @@ test("what is wrong is refused with 4xx and a reason, and nothing of it goes fur
       formHeaders,
       form(...Array.from({ length: 40 }, (_, i) => ({ name: `${i}`, content: "" }))),
     ],
+    [400, /duplicate label name: 'pyroscope_spy'/, "/ingest?name=a{pyroscope_spy=x}&format=pprof", {}, cpuPprof],
     [400, /too old/, "/ingest?name=a", formHeaders, form(ok, { name: "prev_profile", content: "x" })],
     [400, /sample_type_config/, "/ingest?name=a", formHeaders, form(ok, { name: "sample_type_config", content: "[" })],
     [400, /no bytes/, "/ingest?name=a", formHeaders, form({ name: "profile", content: "" })],

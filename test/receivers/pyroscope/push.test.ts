@@ -116,6 +116,21 @@ test("JSON, gzip, gRPC over HTTP/2 and HTTP/1.1 and gRPC-Web mean the same", asy
   }
 });
 
+test("what comes without any time left is refused before it goes further; empty headers say nothing", async (t) => {
+  const sink = createSink();
+  const { port } = await startReceiver(t, sink);
+  const connect = await post(port, pushPath, { ...pushHeaders, "connect-timeout-ms": "0" }, cpuPush);
+  const { status, code } = errorOf(connect);
+  assert.deepEqual([status, code], [504, "deadline_exceeded"]);
+  const headers = { "content-type": "application/grpc", "grpc-timeout": "0S" };
+  const call = await send(port, { method: "POST", url: pushPath, headers, body: grpc(cpuPush), http2: true });
+  assert.deepEqual([call.status, grpcStatus(call)], [200, "4"]);
+  assert.equal(sink.taken.length, 0);
+  const empty = { ...pushHeaders, "connect-timeout-ms": "", "connect-protocol-version": "" };
+  assert.equal((await post(port, pushPath, empty, cpuPush)).status, 200);
+  assert.equal(sink.taken.length, 1);
+});
+
 test("what is wrong is refused with 4xx and a reason, and nothing of it goes further", async (t) => {
   const sink = createSink();
   const { port } = await startReceiver(t, sink, { max_request_body_size: 50_000 });
