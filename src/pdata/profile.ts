@@ -173,6 +173,11 @@ export class Profile {
     this.replace((1 << 2) | this.payloadFields(), (writer) => writer.raw(samples, 0, samples.length));
   }
 
+  /** Removes the original payload, if there is one: it may hold what was edited elsewhere. */
+  dropOriginalPayload(): void {
+    if (this.originalPayload.length > 0) this.replace(this.payloadFields(), () => {});
+  }
+
   /** The fields of a payload that no longer says what the profile says; counted where there was one. */
   private payloadFields(): number {
     if (this.originalPayload.length > 0) this.batch.droppedPayloads++;

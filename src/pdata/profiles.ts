@@ -2,6 +2,7 @@ import type { Layout } from "../proto/shapes.js";
 import { writeVarint } from "../proto/wire.js";
 import type { Batch } from "./batch.js";
 import { Dictionary, type DictLine } from "./dictionary.js";
+import { type TextEdit, withEditedTexts } from "./edit-texts.js";
 import { InvalidProfilesError } from "./invalid.js";
 import { likelyLayouts } from "./layouts.js";
 import { withLocationLines } from "./location-lines.js";
@@ -232,6 +233,21 @@ export class Profiles {
     this.batch.dictionary = withLocationLines(this.dictionary, lines);
     this.edited = true;
     for (const view of this.ownResources()) view.dropPayloads();
+  }
+
+  /**
+   * Edits the texts of the dictionary. Where one changed, original payloads go, which may hold the same. The dictionary is
+   * another object then.
+   */
+  editTexts(edit: TextEdit): void {
+    const edited = withEditedTexts(this.dictionary, edit);
+    if (edited === this.batch.dictionary) return;
+    this.batch.dictionary = edited;
+    this.edited = true;
+    for (const view of this.ownResources()) {
+      view.dropPayloads();
+      for (const scope of view.scopes) for (const profile of scope.profiles) profile.dropOriginalPayload();
+    }
   }
 
   /** A batch that can be edited on its own; it shares the received bytes. */

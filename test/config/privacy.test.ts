@@ -32,6 +32,15 @@ const secrets: Readonly<Record<string, object>> = {
   "process.working_directory": { string_value: "/var/home/canary-user" },
 };
 
+/** Of a binary and of three source files. */
+const fileNames = [
+  "/home/canary-user/bin/app",
+  "/Users/canary-user/src/a.go",
+  "file:///home/canary-user/app/index.js",
+  "C:\\Users\\canary-user\\a.py",
+];
+const redactedNames = ["/home/*/bin/app", "/Users/*/src/a.go", "file:///home/*/app/index.js", "C:\\Users\\*\\a.py"];
+
 function request(attributes: Readonly<Record<string, object>>): Profiles {
   const bytes = encodeRequest({
     resource_profiles: [
@@ -40,20 +49,20 @@ function request(attributes: Readonly<Record<string, object>>): Profiles {
         scope_profiles: [
           {
             profiles: [
-              { sample_type: { type_strindex: 1, unit_strindex: 2 }, samples: [{ stack_index: 0, values: [1] }] },
+              { sample_type: { type_strindex: 1, unit_strindex: 2 }, samples: [{ stack_index: 1, values: [1] }] },
             ],
           },
         ],
       },
     ],
     dictionary: {
-      mapping_table: [{}],
-      location_table: [{}],
-      function_table: [{}],
+      mapping_table: [{}, { memory_start: "4096", filename_strindex: 3 }],
+      location_table: [{}, { mapping_index: 1, lines: [4, 5, 6].map((_, i) => ({ function_index: i + 1 })) }],
+      function_table: [{}, ...[4, 5, 6].map((filename_strindex) => ({ filename_strindex }))],
       link_table: [{}],
-      string_table: ["", "samples", "count"],
+      string_table: ["", "samples", "count", ...fileNames],
       attribute_table: [{}],
-      stack_table: [{}],
+      stack_table: [{}, { location_indices: [1] }],
     },
   });
   return Profiles.parse(bytes);
@@ -67,18 +76,23 @@ async function after(file: string, attributes: Readonly<Record<string, object>>)
   assert.ok(verdict.ok);
   type Attribute = { key: string; value: { string_value: string } };
   const list: Attribute[] = verdict.request.resource_profiles[0].resource.attributes;
-  return { bytes, text: Object.fromEntries(list.map(({ key, value }) => [key, value.string_value])) };
+  return {
+    bytes,
+    strings: verdict.request.dictionary.string_table,
+    text: Object.fromEntries(list.map(({ key, value }) => [key, value.string_value])),
+  };
 }
 
 describe("privacy in the shipped configurations", () => {
   for (const file of files) {
     it(`${file} lets no environment, command line or home directory through`, async () => {
-      const { bytes, text } = await after(file, secrets);
+      const { bytes, strings, text } = await after(file, secrets);
       assert.equal(bytes.includes("canary"), false);
       assert.equal(bytes.includes("process.environment_variable"), false);
       assert.equal(bytes.includes("process.command"), false);
       assert.equal(text["process.executable.path"], "/home/*/bin/app");
       assert.equal(text["process.working_directory"], "/var/home/*");
+      for (const name of redactedNames) assert.ok(strings.includes(name), name);
     });
 
     it(`${file} leaves other paths alone`, async () => {

@@ -55,7 +55,7 @@ describe("shipped configurations", () => {
     it(`${file} redacts what is private in one line that can be deleted`, async () => {
       const { config } = await load(join("config", file));
       const { processors } = config?.service.pipelines.get("profiles") ?? { processors: [] };
-      assert.deepEqual(processors.slice(0, 3), ["memory_limiter", "resource/privacy", "relabel/privacy"]);
+      assert.deepEqual(processors.slice(0, 3), ["memory_limiter", "resource/privacy", "redaction/privacy"]);
       const kept = text(file)
         .split("\n")
         .filter((line) => !line.includes("# privacy: delete this line"));
@@ -74,7 +74,7 @@ describe("shipped configurations", () => {
   it("have the same privacy rules", () => {
     const rules = files.map((file) => {
       const { processors } = parse(text(file));
-      return [processors["resource/privacy"], processors["relabel/privacy"]];
+      return [processors["resource/privacy"], processors["redaction/privacy"]];
     });
     for (const each of rules) assert.deepEqual(each, rules[0]);
   });
