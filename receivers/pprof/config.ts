@@ -11,9 +11,18 @@ const basicAuth = z
   .optional()
   .describe("HTTP basic authentication.");
 
+const authorization = z
+  .strictObject({
+    type: z.string().min(1).default("Bearer").describe("Scheme; Basic has a block of its own, basic_auth."),
+    credentials: secret().describe("What follows the scheme."),
+  })
+  .optional()
+  .describe("Any other Authorization header.");
+
 /** A client without an address of its own. */
 const clientFields = {
   basic_auth: basicAuth,
+  authorization,
   bearer_token: secret().default("").describe("Sent as Authorization: Bearer."),
   tls: httpClientFields.tls,
   headers: httpClientFields.headers,
@@ -23,13 +32,18 @@ const clientFields = {
   disable_keep_alives: httpClientFields.disable_keep_alives,
 };
 
-const oneAuth = { error: "`basic_auth` and `bearer_token` exclude each other", path: ["bearer_token"] };
+const oneAuth = {
+  error: "`basic_auth`, `authorization` and `bearer_token` exclude each other",
+  path: ["bearer_token"],
+};
 
 const clientSchema = z.strictObject(clientFields);
 export type ScrapeClientConfig = z.output<typeof clientSchema>;
 
-function hasOneAuth({ basic_auth, bearer_token }: Pick<ScrapeClientConfig, "basic_auth" | "bearer_token">): boolean {
-  return !basic_auth || bearer_token === "";
+type AuthConfig = Pick<ScrapeClientConfig, "basic_auth" | "authorization" | "bearer_token">;
+
+function hasOneAuth({ basic_auth, authorization, bearer_token }: AuthConfig): boolean {
+  return [basic_auth, authorization, bearer_token].filter(Boolean).length <= 1;
 }
 
 interface KindDefaults {

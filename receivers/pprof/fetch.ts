@@ -16,10 +16,11 @@ export interface ScrapeClient {
 const defaults = z.strictObject(httpClientFields).parse({});
 
 export function createScrapeClient(config: ScrapeClientConfig, settings: Settings): ScrapeClient {
-  const { basic_auth, bearer_token, ...own } = config;
+  const { basic_auth, authorization, bearer_token, ...own } = config;
   const client: HttpClient = createHttpClient({ ...defaults, ...own, compression: "none" }, settings);
   const headers: Record<string, string> = {};
   if (bearer_token !== "") headers.authorization = `Bearer ${bearer_token}`;
+  if (authorization) headers.authorization = `${authorization.type} ${authorization.credentials}`;
   if (basic_auth) {
     headers.authorization = `Basic ${Buffer.from(`${basic_auth.username}:${basic_auth.password}`).toString("base64")}`;
   }

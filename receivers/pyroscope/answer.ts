@@ -52,12 +52,17 @@ export function replyFor(error: PipelineError): Answer {
   return { ...answer, code, httpStatus };
 }
 
+/** Connect's name of a canonical code. */
+export function connectCode(code: number): string {
+  return connectCodes[code] ?? "unknown";
+}
+
 /** A failure as Connect (and /ingest) writes it. */
 export function connectFailure(error: PipelineError): HttpServerResponse {
   const { code, httpStatus, message, retryAfterMs } = replyFor(error);
   const headers: Record<string, string> = { "content-type": "application/json" };
   if (retryAfterMs !== undefined) headers["retry-after"] = formatRetryAfter(retryAfterMs);
-  const body = Buffer.from(JSON.stringify({ code: connectCodes[code] ?? "unknown", message }));
+  const body = Buffer.from(JSON.stringify({ code: connectCode(code), message }));
   return { status: httpStatus, headers, body };
 }
 

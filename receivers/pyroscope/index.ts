@@ -6,6 +6,7 @@ import { type PyroscopeReceiverConfig, pyroscopeReceiverSchema } from "./config.
 import { createDebuginfoProxy } from "./debuginfo.js";
 import { ingestRoutes } from "./ingest.js";
 import { pushRoute } from "./push.js";
+import { watchRefusals } from "./refusals.js";
 
 /** Requests under way get this long to finish at shutdown. */
 const shutdownGraceMs = 5000;
@@ -31,7 +32,7 @@ function createPyroscopeReceiver(
   const maxBytes = config.max_request_body_size > 0 ? config.max_request_body_size : defaultMaxBodyBytes;
   const debuginfo = createDebuginfoProxy(settings, config.debuginfo);
   const routes = [pushRoute(next, maxBytes), ...ingestRoutes(next, maxBytes), debuginfo.route, readyRoute];
-  const server = createHttpServer({ config, settings, routes, http2: true });
+  const server = createHttpServer({ config, settings, routes: routes.map(watchRefusals(settings)), http2: true });
   let port = 0;
 
   return {

@@ -142,11 +142,18 @@ describe("pprof receiver, scraping", () => {
     assert.deepEqual([headers.authorization, headers["x-own"]], [`Basic ${btoa("u:p")}`, "1"]);
   });
 
-  it("sends a bearer token", async () => {
-    const { pass, target } = await run(all, { ...only("goroutine"), bearer_token: "t0ken" });
-    await pass(round, () => target.requests.length === 1);
-    assert.equal(target.requests[0].headers.authorization, "Bearer t0ken");
-  });
+  const authorizations: [object, string][] = [
+    [{ bearer_token: "t0ken" }, "Bearer t0ken"],
+    [{ authorization: { credentials: "t0ken" } }, "Bearer t0ken"],
+    [{ authorization: { type: "Token", credentials: "t0ken" } }, "Token t0ken"],
+  ];
+  for (const [change, sent] of authorizations) {
+    it(`sends "Authorization: ${sent}" for ${Object.keys(change)}`, async () => {
+      const { pass, target } = await run(all, { ...only("goroutine"), ...change });
+      await pass(round, () => target.requests.length === 1);
+      assert.equal(target.requests[0].headers.authorization, sent);
+    });
+  }
 
   const refusals: [string, Answer, string][] = [
     ["a status other than 2xx", { status: 404, body: "404 page not found\n" }, "http_status"],

@@ -158,9 +158,15 @@ describe("times of scrapes", () => {
       "delta_profiling_duration: must be at least 1s, and at least 1s less than scrape_interval",
     ]);
     assert.deepEqual(problems({ scrape_timeout: "0s" }), ["scrape_timeout: must be greater than 0"]);
-    assert.deepEqual(problems({ basic_auth: { username: "u" }, bearer_token: "t" }), [
-      "bearer_token: `basic_auth` and `bearer_token` exclude each other",
-    ]);
+    const authorization = { credentials: "c" };
+    for (const two of [
+      { basic_auth: { username: "u" }, bearer_token: "t" },
+      { authorization, bearer_token: "t" },
+    ]) {
+      assert.deepEqual(problems(two), [
+        "bearer_token: `basic_auth`, `authorization` and `bearer_token` exclude each other",
+      ]);
+    }
     assert.deepEqual(problems({ relabel_configs: [{ action: "keep", regex: "(" }] }).length, 1);
   });
 

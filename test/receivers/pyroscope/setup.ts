@@ -6,7 +6,7 @@ import type { KeyValue } from "../../../src/pdata/any-value.js";
 import type { Profiles } from "../../../src/pdata/profiles.js";
 import { bytesField } from "../../../src/proto/small-wire.js";
 import { nopLogger } from "../../../src/telemetry/log.js";
-import { createMetrics } from "../../../src/telemetry/metrics.js";
+import { createMetrics, type Metrics } from "../../../src/telemetry/metrics.js";
 import { host } from "../../contract/components.js";
 
 /** Starts a receiver on a port of the system's choice, and stops it when the test ends. */
@@ -14,12 +14,13 @@ export async function startReceiver(
   t: { after(stop: () => Promise<void>): void },
   next: Consumer,
   config: object = {},
+  metrics: Metrics = createMetrics(),
 ): Promise<PyroscopeReceiver> {
   const settings = {
     id: "pyroscope",
     kind: "receiver" as const,
     log: nopLogger,
-    metrics: createMetrics(),
+    metrics,
     build: { name: "flamepipe", version: "0.0.0" },
   };
   const parsed = pyroscope.schema.parse({ endpoint: "127.0.0.1:0", ...config });
