@@ -39,7 +39,6 @@ export function createBinaries(options: WorkerOptions): Binaries {
   const identities = new Map<string, string>();
   const uploads = createUploadFolder(options.uploadDir);
   const write = (name: string): string => demangle(name, options.demangle);
-  let keptBytes = 0;
   let failure: NotFound = nowhere;
 
   function touch(identity: string): Kept | undefined {
@@ -56,18 +55,18 @@ export function createBinaries(options: WorkerOptions): Binaries {
 
   function forget({ binary, identity }: Kept): void {
     kept.delete(identity);
-    keptBytes -= binary.byteSize;
     binary.close();
   }
 
-  function keep(entry: Kept): Kept {
-    kept.set(entry.identity, entry);
-    keptBytes += entry.binary.byteSize;
+  /** Closes the binaries that were not asked for the longest. */
+  function makeRoom(newest: Kept): void {
+    let bytes = 0;
+    for (const { binary } of kept.values()) bytes += binary.byteSize;
     for (const each of kept.values()) {
-      if ((keptBytes <= options.maxKeptBytes && kept.size <= maxOpen) || each === entry) break;
+      if ((bytes <= options.maxKeptBytes && kept.size <= maxOpen) || each === newest) return;
+      bytes -= each.binary.byteSize;
       forget(each);
     }
-    return entry;
   }
 
   /** Opens the file if it is the one that is meant. */
@@ -105,7 +104,9 @@ export function createBinaries(options: WorkerOptions): Binaries {
     }
     const debug = hasSymbolTable(elf) ? undefined : openDebug(elf, ids.gnu, path, target);
     const binary = openBinary(source, { maxTableBytes: options.maxTableBytes, demangle: write }, debug);
-    return keep({ binary, identity, readMs: performance.now() });
+    const entry = { binary, identity, readMs: performance.now() };
+    kept.set(identity, entry);
+    return entry;
   }
 
   /** The separate file with the symbols that were stripped from a build. */
@@ -164,6 +165,7 @@ export function createBinaries(options: WorkerOptions): Binaries {
       const frames = request.addresses.map((address) => {
         return binary.framesAt(virtualAddress(binary.segments, address, request.range)) ?? null;
       });
+      makeRoom(found);
       return { outcome: "found", identity, segments: binary.segments, isStripped: binary.isStripped, frames };
     },
     close() {

@@ -16,7 +16,7 @@ export interface Binary {
   readonly isStripped: boolean;
   /** Functions in its tables. */
   readonly functionCount: number;
-  /** Bytes of memory that its tables keep. */
+  /** Bytes of memory that its tables keep; more of them when more has been asked for. */
   readonly byteSize: number;
   /** Innermost inlined function first; undefined where the binary has no name for the address. */
   framesAt(address: number): Frame[] | undefined;
@@ -64,7 +64,9 @@ function readTables(source: ByteSource, options: BinaryOptions, debug: ByteSourc
     segments: elf.segments,
     isStripped: !go && !debugSymbols && !hasSymbolTable(elf),
     functionCount: (go?.count ?? 0) + (symbols?.count ?? 0),
-    byteSize: (go?.byteSize ?? 0) + (symbols?.byteSize ?? 0) + 4096,
+    get byteSize() {
+      return (go?.byteSize ?? 0) + (symbols?.byteSize ?? 0) + 4096;
+    },
     framesAt: (address) => framesOf(address, go, symbols, options.demangle),
     close: () => source.close(),
   };

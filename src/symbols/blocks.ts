@@ -1,9 +1,9 @@
 import type { ByteSource } from "./byte-source.js";
 
 const blockBytes = 16 * 1024;
-const maxBlocks = 64;
+const maxBlocks = 256;
 
-/** Reads small pieces of a source block by block; the last blocks are kept, at most 1 MiB. */
+/** Reads small pieces of a source block by block; the last blocks are kept, at most 4 MiB. */
 export function createBlockReader(source: ByteSource): (offset: number, length: number) => Buffer | undefined {
   const blocks = new Map<number, Buffer>();
   const blockAt = (index: number): Buffer => {

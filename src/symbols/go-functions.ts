@@ -2,7 +2,8 @@ import { createBlockReader } from "./blocks.js";
 import { type Elf, fileRangeAt } from "./elf.js";
 import type { Frame } from "./frame.js";
 import { findGoModule, type GoModule, readPointer } from "./go-module.js";
-import { type GoTable, goText, valueAt } from "./go-table.js";
+import type { GoTable } from "./go-table.js";
+import { lastAtOrBefore } from "./symbol-table.js";
 
 /** Words of a function's record behind its entry. */
 const NAME = 0;
@@ -36,6 +37,7 @@ interface Found {
 
 export function createGoFunctions(elf: Elf, table: GoTable): GoFunctions {
   const module = findGoModule(elf, table);
+  const entries = readEntries(table, module);
   const read = createBlockReader(elf.source);
   const readAt: ReadAt = (address, length) => {
     const range = fileRangeAt(elf, address);
@@ -43,9 +45,11 @@ export function createGoFunctions(elf: Elf, table: GoTable): GoFunctions {
   };
   return {
     count: table.functionCount,
-    byteSize: table.bytes.length,
+    get byteSize() {
+      return table.bytes.length + entries.offsets.byteLength + table.values.byteSize + table.texts.byteSize;
+    },
     framesAt(address) {
-      const found = findFunction(table, module, address);
+      const found = findFunction(table, entries, address);
       return found && framesOf(readAt, table, module, found);
     },
   };
@@ -60,22 +64,34 @@ function wordOf(bytes: Buffer, at: number, size: number): number {
   return bytes.readUInt32LE(at) + (size === 8 ? bytes.readUInt32LE(at + 4) * 4294967296 : 0);
 }
 
-function findFunction(table: GoTable, { textStart }: GoModule, address: number): Found | undefined {
-  const { bytes, tableAt, functionCount, functionsAt, version } = table;
+interface Entries {
+  readonly base: number;
+  /** Where the functions begin, and behind them where the last one ends: offsets from `base`. */
+  readonly offsets: Uint32Array;
+}
+
+function readEntries(table: GoTable, { textStart }: GoModule): Entries {
+  const { bytes, tableAt, functionCount, version } = table;
   const size = fieldBytes(table);
-  const target = version === "1.18" || version === "1.20" ? address - textStart : address;
-  const entryOf = (index: number) => wordOf(bytes, tableAt + 2 * index * size, size);
-  if (functionCount === 0 || target < entryOf(0) || target >= entryOf(functionCount)) return undefined;
-  let low = 0;
-  let high = functionCount;
-  while (high - low > 1) {
-    const middle = (low + high) >>> 1;
-    if (entryOf(middle) <= target) low = middle;
-    else high = middle;
+  const isOffset = version === "1.18" || version === "1.20";
+  const first = isOffset || functionCount === 0 ? 0 : wordOf(bytes, tableAt, size);
+  const offsets = new Uint32Array(functionCount + 1);
+  for (let i = 0; i <= functionCount; i++) {
+    const offset = wordOf(bytes, tableAt + 2 * i * size, size) - first;
+    offsets[i] = Math.min(Math.max(offset, 0), 0xffffffff);
   }
-  const record = functionsAt + wordOf(bytes, tableAt + (2 * low + 1) * size, size);
-  const pc = target - entryOf(low);
-  return record + size + 4 * 9 + 4 <= bytes.length ? { record, pc } : undefined;
+  return { base: isOffset ? textStart : first, offsets };
+}
+
+function findFunction(table: GoTable, { base, offsets }: Entries, address: number): Found | undefined {
+  const target = address - base;
+  if (target < 0 || target > 0xffffffff) return undefined;
+  const index = lastAtOrBefore(offsets, target);
+  if (index < 0 || index >= table.functionCount) return undefined;
+  const size = fieldBytes(table);
+  const record = table.functionsAt + wordOf(table.bytes, table.tableAt + (2 * index + 1) * size, size);
+  const pc = target - offsets[index];
+  return record + size + 4 * 9 + 4 <= table.bytes.length ? { record, pc } : undefined;
 }
 
 /** A 32-bit word of a function's record; 0 past the table's end. */
@@ -89,40 +105,40 @@ function framesOf(readAt: ReadAt, table: GoTable, module: GoModule, { record, pc
   let at = pc;
   const tree = inlineTree(table, module, record);
   for (let depth = 0; tree && depth < maxInlineDepth; depth++) {
-    const index = valueAt(table, tree.values, at);
+    const index = table.values.valueAt(tree.values, at);
     const call = index < 0 ? undefined : inlinedCall(readAt, table, tree.address, index);
     if (!call || call.name === "") break;
     frames.push({ name: call.name, systemName: "", ...positionAt(table, record, at), startLine: call.startLine });
     if (call.parentPc < 0 || call.parentPc === at) break;
     at = call.parentPc;
   }
-  const name = goText(table, table.namesAt + field(table, record, NAME));
+  const name = table.texts.at(table.namesAt + field(table, record, NAME));
   const startLine = table.version === "1.20" ? field(table, record, START_LINE) | 0 : 0;
   if (name !== "") frames.push({ name, systemName: "", ...positionAt(table, record, at), startLine });
   return frames;
 }
 
 function positionAt(table: GoTable, record: number, pc: number): { file: string; line: number } {
-  const line = valueAt(table, field(table, record, PCLN), pc);
+  const line = table.values.valueAt(table.valuesAt + field(table, record, PCLN), pc);
   return { file: fileAt(table, record, pc), line: Math.max(line, 0) };
 }
 
 function fileAt(table: GoTable, record: number, pc: number): string {
   const { bytes, version, filesAt, unitsAt } = table;
-  const index = valueAt(table, field(table, record, PCFILE), pc);
+  const index = table.values.valueAt(table.valuesAt + field(table, record, PCFILE), pc);
   if (version === "1.2") {
     const at = filesAt + 4 * index;
-    return index > 0 && at + 4 <= bytes.length ? goText(table, bytes.readUInt32LE(at)) : "";
+    return index > 0 && at + 4 <= bytes.length ? table.texts.at(bytes.readUInt32LE(at)) : "";
   }
   const unit = field(table, record, UNIT);
   const at = unitsAt + 4 * (unit + index);
   if (index < 0 || unit === noOffset || at + 4 > bytes.length) return "";
   const offset = bytes.readUInt32LE(at);
-  return offset === noOffset ? "" : goText(table, filesAt + offset);
+  return offset === noOffset ? "" : table.texts.at(filesAt + offset);
 }
 
 interface InlineTree {
-  /** The table that says which call is inlined at a pc. */
+  /** Where the table is that says which call is inlined at a pc. */
   readonly values: number;
   /** Where the calls are. */
   readonly address: number;
@@ -139,9 +155,9 @@ function inlineTree(table: GoTable, module: GoModule, record: number): InlineTre
   if (bytes[lists - 1] <= INLINE_TREE_FUNCDATA) return undefined;
   const valuesAt = lists + 4 * INLINE_TREE_PCDATA;
   if (valuesAt + 4 > bytes.length) return undefined;
-  const values = bytes.readUInt32LE(valuesAt);
+  const offset = bytes.readUInt32LE(valuesAt);
   const address = treeAddress(table, module, lists + 4 * tablesByPc);
-  return values !== 0 && address !== undefined ? { values, address } : undefined;
+  return offset !== 0 && address !== undefined ? { values: table.valuesAt + offset, address } : undefined;
 }
 
 function treeAddress(table: GoTable, { functionData }: GoModule, list: number): number | undefined {
@@ -170,5 +186,5 @@ function inlinedCall(readAt: ReadAt, table: GoTable, tree: number, index: number
   const nameOffset = call.readInt32LE(isNew ? 4 : 12);
   if (nameOffset < 0) return undefined;
   const parentPc = call.readInt32LE(isNew ? 8 : 16);
-  return { name: goText(table, table.namesAt + nameOffset), parentPc, startLine: isNew ? call.readInt32LE(12) : 0 };
+  return { name: table.texts.at(table.namesAt + nameOffset), parentPc, startLine: isNew ? call.readInt32LE(12) : 0 };
 }

@@ -1,5 +1,7 @@
-import { type Elf, sectionData, sectionNamed, textAt } from "./elf.js";
+import { type Elf, sectionData, sectionNamed } from "./elf.js";
 import { InvalidBinaryError } from "./invalid-binary.js";
+import { PcValues } from "./pc-values.js";
+import { TextPool } from "./text-pool.js";
 
 /** Header generations of .gopclntab, by the Go release that brought them. */
 export type GoTableVersion = "1.2" | "1.16" | "1.18" | "1.20";
@@ -19,9 +21,6 @@ const maxSearchBytes = 256 * 1024 * 1024;
 /** Places that look like the beginning of a table and are looked at, at most. */
 const maxHeaders = 256;
 
-const maxTextBytes = 8192;
-const maxTexts = 8192;
-
 /** The parts of a .gopclntab, checked to lie inside it. */
 export interface GoTable {
   readonly version: GoTableVersion;
@@ -39,8 +38,8 @@ export interface GoTable {
   /** Where offsets of functions count from; also the table of functions itself. */
   readonly functionsAt: number;
   readonly tableAt: number;
-  /** Texts that were read, by their place. */
-  readonly texts: Map<number, string>;
+  readonly values: PcValues;
+  readonly texts: TextPool;
 }
 
 function isHeader(bytes: Buffer, at: number): boolean {
@@ -110,7 +109,8 @@ export function parseGoTable(bytes: Buffer, address: number): GoTable {
     quantum: bytes[6],
     pointerBytes,
     functionCount,
-    texts: new Map(),
+    values: new PcValues(bytes, bytes[6]),
+    texts: new TextPool(bytes),
     ...layout,
   };
   return version === "1.2" ? { ...table, filesAt: oldFilesAt(table) } : table;
@@ -150,46 +150,4 @@ function oldFilesAt({ bytes, tableAt, functionCount, pointerBytes }: GoTable): n
   const filesAt = at + 4 <= bytes.length ? bytes.readUInt32LE(at) : bytes.length;
   if (filesAt + 4 > bytes.length) throw new InvalidBinaryError("a Go line table without files");
   return filesAt;
-}
-
-/** The value that a table of pc deltas has at `pc` (offset from the function's start); -1 where it has none. */
-export function valueAt(table: GoTable, offset: number, pc: number): number {
-  const { bytes, valuesAt, quantum } = table;
-  let at = valuesAt + offset;
-  let value = -1;
-  let reached = 0;
-  for (let first = true; at < bytes.length; first = false) {
-    let delta = 0;
-    let shift = 0;
-    let byte = 0x80;
-    while (byte >= 0x80 && at < bytes.length && shift < 35) {
-      byte = bytes[at++];
-      delta |= (byte & 0x7f) << shift;
-      shift += 7;
-    }
-    if (delta === 0 && !first) return -1;
-    value += (delta & 1) !== 0 ? ~(delta >>> 1) : delta >>> 1;
-    let pcDelta = 0;
-    shift = 0;
-    byte = 0x80;
-    while (byte >= 0x80 && at < bytes.length && shift < 35) {
-      byte = bytes[at++];
-      pcDelta |= (byte & 0x7f) << shift;
-      shift += 7;
-    }
-    reached += (pcDelta >>> 0) * quantum;
-    if (pc < reached) return value | 0;
-  }
-  return -1;
-}
-
-/** A text of one of the tables; "" where there is none. */
-export function goText({ bytes, texts }: GoTable, at: number): string {
-  let text = texts.get(at);
-  if (text === undefined) {
-    text = textAt(bytes, at, maxTextBytes);
-    if (texts.size >= maxTexts) texts.clear();
-    texts.set(at, text);
-  }
-  return text;
 }

@@ -9,11 +9,10 @@ import {
   textAt,
 } from "./elf.js";
 import { InvalidBinaryError } from "./invalid-binary.js";
+import { maxTextBytes } from "./text-pool.js";
 
 /** Most functions that are indexed per table: their place in it and their address have to fit into one double. */
 const maxSymbols = 2 ** 21;
-/** Longest name; C++ has names of many kilobytes, which nobody reads. */
-const maxNameBytes = 8192;
 /** How many symbols before the nearest are looked at for one that still covers the address. */
 const maxNesting = 8;
 
@@ -152,7 +151,7 @@ function createSymbolTable(base: number, found: Found, text: Buffer): SymbolTabl
     nameAt(address) {
       const offset = address - base;
       const index = offset < 0 || offset > 0xffffffff ? -1 : covering(starts, sizes, offset, text, names);
-      return index < 0 ? undefined : textAt(text, names[index], maxNameBytes);
+      return index < 0 ? undefined : textAt(text, names[index], maxTextBytes);
     },
   };
 }
