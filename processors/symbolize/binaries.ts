@@ -1,12 +1,12 @@
 import { type Binary, openBinary } from "../../src/symbols/binary.js";
 import { buildIdsOf, debugLinkOf } from "../../src/symbols/build-id.js";
 import { type FileSource, openFileSource } from "../../src/symbols/byte-source.js";
-import { crc32Of } from "../../src/symbols/crc32.js";
+import { debugFilePaths, openDebugFile } from "../../src/symbols/debug-files.js";
 import { demangle } from "../../src/symbols/demangle.js";
 import { type Elf, parseElf } from "../../src/symbols/elf.js";
 import { virtualAddress } from "../../src/symbols/segments.js";
 import { hasSymbolTable } from "../../src/symbols/symbol-table.js";
-import { type Candidate, candidates, debugCandidates, hasBuildId } from "./locate.js";
+import { type Candidate, candidates, hasBuildId } from "./locate.js";
 import type { Answer, NotFound, Request, Target, WorkerOptions } from "./protocol.js";
 import { createUploadFolder, matches } from "./upload-folder.js";
 
@@ -14,8 +14,6 @@ import { createUploadFolder, matches } from "./upload-folder.js";
 const maxOpen = 64;
 /** Targets whose binary is remembered. */
 const maxTargets = 8192;
-/** Largest debug file without a build id, whose checksum has to be taken. */
-const maxCheckedBytes = 256 * 1024 * 1024;
 
 const nowhere: NotFound = { outcome: "not_found", reason: "no such file here" };
 
@@ -111,25 +109,9 @@ export function createBinaries(options: WorkerOptions): Binaries {
 
   /** The separate file with the symbols that were stripped from a build. */
   function openDebug(elf: Elf, gnu: string, path: string, target: Target): FileSource | undefined {
-    const link = debugLinkOf(elf);
-    const paths = debugCandidates(gnu, link.name, path, options);
+    const paths = debugFilePaths(gnu, debugLinkOf(elf).name, path, options.debugDirs);
     if (gnu !== "") paths.push(...uploads.find({ ...target, gnu }));
-    for (const candidate of paths) {
-      let source: FileSource | undefined;
-      try {
-        source = openFileSource(candidate, options.maxTableBytes);
-        const debug = parseElf(source);
-        const isSame =
-          gnu !== ""
-            ? buildIdsOf(debug).gnu === gnu
-            : source.size <= maxCheckedBytes && crc32Of(source) === link.checksum;
-        if (isSame && hasSymbolTable(debug)) return source;
-      } catch {
-        // The next place may have it.
-      }
-      source?.close();
-    }
-    return undefined;
+    return openDebugFile(elf, paths, options.maxTableBytes)?.source;
   }
 
   function find({ target, range }: Omit<Request, "id">): Kept | undefined {
@@ -139,7 +121,7 @@ export function createBinaries(options: WorkerOptions): Binaries {
     const places: (() => readonly Candidate[])[] = [
       () => candidates(target, range, options),
       () => uploads.find(target).map((path) => ({ path })),
-      () => debugCandidates(target.gnu, "", "", options).map((path) => ({ path })),
+      () => debugFilePaths(target.gnu, "", "", options.debugDirs).map((path) => ({ path })),
     ];
     for (const place of places) {
       for (const candidate of place()) {

@@ -1,5 +1,5 @@
 import { readlinkSync } from "node:fs";
-import { basename, dirname, isAbsolute, join, normalize } from "node:path";
+import { basename, isAbsolute, join, normalize } from "node:path";
 import type { MappedRange } from "../../src/symbols/segments.js";
 import { type MappedFile, readMaps } from "./proc-maps.js";
 import type { Target, WorkerOptions } from "./protocol.js";
@@ -7,7 +7,6 @@ import { startTicks } from "./start-times.js";
 
 /** Most processes that are asked for one binary of a known build. */
 const maxPids = 8;
-const hex = /^[0-9a-f]{4,128}$/;
 
 /** A place where a file may be. */
 export interface Candidate {
@@ -67,26 +66,4 @@ function isExecutable(own: string, path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Paths of the separate file with the symbols of a build. `binary` is where the build itself was found. */
-export function debugCandidates(gnu: string, link: string, binary: string, options: WorkerOptions): string[] {
-  // A process in a container has debug directories of its own.
-  const [root, seen] = splitRoot(binary);
-  const dirs = [...(root === "" ? [] : options.debugDirs.map((dir) => join(root, dir))), ...options.debugDirs];
-  const paths: string[] = [];
-  if (hex.test(gnu)) {
-    for (const dir of dirs) paths.push(join(dir, ".build-id", gnu.slice(0, 2), `${gnu.slice(2)}.debug`));
-  }
-  if (link === "" || binary === "") return paths;
-  const home = dirname(seen);
-  paths.push(join(root, home, ".debug", link), join(root, home, link));
-  for (const dir of dirs) paths.push(join(dir, home, link));
-  return paths.filter((path) => path !== binary);
-}
-
-/** `/proc/1/root/usr/bin/x` -> `/proc/1/root`, `/usr/bin/x`. */
-function splitRoot(path: string): [root: string, seen: string] {
-  const root = /^.*\/\d+\/root(?=\/)/.exec(path)?.[0] ?? "";
-  return [root, path.slice(root.length)];
 }

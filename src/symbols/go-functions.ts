@@ -23,6 +23,8 @@ export interface GoFunctions {
   readonly byteSize: number;
   /** Frames at an address, the innermost inlined one first; undefined where no Go function is. */
   framesAt(address: number): Frame[] | undefined;
+  /** Address of the function at this place in the order of addresses. */
+  startAt(index: number): number;
 }
 
 /** The file's content at a virtual address; undefined where it has none. */
@@ -48,6 +50,7 @@ export function createGoFunctions(elf: Elf, table: GoTable): GoFunctions {
     get byteSize() {
       return table.bytes.length + entries.offsets.byteLength + table.values.byteSize + table.texts.byteSize;
     },
+    startAt: (index) => entries.base + entries.offsets[index],
     framesAt(address) {
       const found = findFunction(table, entries, address);
       return found && framesOf(readAt, table, module, found);

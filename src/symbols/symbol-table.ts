@@ -31,6 +31,8 @@ export interface SymbolTable {
   readonly byteSize: number;
   /** The name of the function at this address as the file has it; undefined where none is. */
   nameAt(address: number): string | undefined;
+  /** Address of the function at this place in the order of addresses. */
+  startAt(index: number): number;
 }
 
 /** Lowest address of a segment, or of a section that has one: where offsets begin. */
@@ -53,8 +55,12 @@ export function hasSymbolTable(elf: Elf): boolean {
 
 /** Index of .symtab, or of .dynsym where there is no .symtab; undefined where the file has neither. */
 export function readSymbolTable(elf: Elf, maxBytes: number): SymbolTable | undefined {
-  const section =
-    elf.sections.find(({ type }) => type === SHT_SYMTAB) ?? elf.sections.find(({ type }) => type === SHT_DYNSYM);
+  return readSymbols(elf, hasSymbolTable(elf) ? SHT_SYMTAB : SHT_DYNSYM, maxBytes);
+}
+
+/** Index of one of the two; undefined where the file doesn't have it. */
+export function readSymbols(elf: Elf, type: number, maxBytes: number): SymbolTable | undefined {
+  const section = elf.sections.find((each) => each.type === type);
   if (!section) return undefined;
   const names = elf.sections[section.link];
   if (!names || names.type === SHT_NOBITS) throw new InvalidBinaryError("a symbol table without names");
@@ -148,6 +154,7 @@ function createSymbolTable(base: number, found: Found, text: Buffer): SymbolTabl
   return {
     count,
     byteSize: 12 * count + text.length,
+    startAt: (index) => base + starts[index],
     nameAt(address) {
       const offset = address - base;
       const index = offset < 0 || offset > 0xffffffff ? -1 : covering(starts, sizes, offset, text, names);
