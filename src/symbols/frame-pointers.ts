@@ -65,7 +65,7 @@ function arm64Prologue(code: Buffer): Prologue {
   for (let at = 0; at + 4 <= code.length; at += 4) {
     const word = code.readUInt32LE(at);
     if ((word & 0xffc003ff) >>> 0 === 0x910003fd || word === 0xd10023fd) return usesStack ? "frame pointer" : "neither";
-    const isPairStore = (word & 0xfec003e0) >>> 0 === 0xa80003e0;
+    const isPairStore = (word & 0xfe4003e0) >>> 0 === 0xa80003e0;
     const isLinkStore = (word & 0xffe00fff) >>> 0 === 0xf8000ffe;
     if (isPairStore || isLinkStore || (word & 0xff8003ff) >>> 0 === 0xd10003ff) usesStack = true;
     // ret

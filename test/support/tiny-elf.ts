@@ -22,10 +22,12 @@ export interface TinySection {
 }
 
 export interface TinyElf {
+  /** EM_*: 62 = x86-64 (default), 183 = arm64. */
+  readonly machine?: number;
   /** ET_*: 2 = executable, 3 = position-independent (default). */
   readonly type?: number;
   /** Where .text lies in memory, and how large it is; default 0x2000, 0x1000. */
-  readonly text?: { readonly address: number; readonly size: number };
+  readonly text?: { readonly address: number; readonly size: number; readonly content?: Buffer };
   readonly symbols?: readonly TinySymbol[];
   readonly dynamicSymbols?: readonly TinySymbol[];
   /** Hex. */
@@ -51,7 +53,7 @@ export function tinyElf(elf: TinyElf): Buffer {
   const text = elf.text ?? { address: 0x2000, size: 0x1000 };
   const sections: TinySection[] = [
     { name: "", type: 0, content: Buffer.alloc(0) },
-    { name: ".text", flags: 6, address: text.address, content: Buffer.alloc(text.size, 0x90) },
+    { name: ".text", flags: 6, address: text.address, content: text.content ?? Buffer.alloc(text.size, 0x90) },
   ];
   const notes: Buffer[] = [];
   if (elf.gnuBuildId !== undefined) notes.push(note("GNU", 3, Buffer.from(elf.gnuBuildId, "hex")));
@@ -156,7 +158,7 @@ function write(elf: TinyElf, given: readonly TinySection[]): Buffer {
 function writeHeader(file: Buffer, elf: TinyElf, segments: number, sectionsAt: number, sections: number): void {
   file.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
   file.writeUInt16LE(elf.type ?? 3, 16);
-  file.writeUInt16LE(62, 18);
+  file.writeUInt16LE(elf.machine ?? 62, 18);
   writeWords(file, 32, [64, elf.withoutSections ? 0 : sectionsAt]);
   file.writeUInt16LE(56, 54);
   file.writeUInt16LE(segments, 56);
