@@ -55,12 +55,19 @@ export function createBpftraceAgent(parts: AgentParts, { program, args }: FoundA
   const options = { sampleRateHz, intervalMs, pids: pids.length === include.length ? pids : [] };
   const worn = () => {
     settings.log.info("bpftrace's table of stacks is full; it is started anew");
+    output.lastWords();
     agent.restart();
   };
   const output = createBpftraceOutput(intake, metrics, worn);
   const read = (stdout: Readable) => readStream(stdout, output.parser, maxLineBytes, intake);
   const agent = supervise(parts, bpftraceCommand(program, args, options), output.stderrLine, read);
-  return agent;
+  return {
+    start: () => agent.start(),
+    stop() {
+      output.lastWords();
+      return agent.stop();
+    },
+  };
 }
 
 /** A command of the operator's, whose stdout is a stream as it could come over a socket. */

@@ -1,5 +1,11 @@
 import { BpftraceMapParser } from "./bpftrace-map.js";
-import { bpftraceProgram, type ProgramOptions, programMapKey, programTotals } from "./bpftrace-program.js";
+import {
+  bpftraceProgram,
+  halfOfProgram,
+  type ProgramOptions,
+  programMapKey,
+  programTotals,
+} from "./bpftrace-program.js";
 import type { EbpfMetrics } from "./ebpf-metrics.js";
 import type { Intake } from "./intake.js";
 import type { StreamParser } from "./stream-parser.js";
@@ -27,18 +33,34 @@ export function bpftraceCommand(program: string, args: readonly string[], option
 /** What our program prints, interval by interval. */
 export interface BpftraceOutput {
   readonly parser: StreamParser;
+  /** bpftrace is about to be interrupted. */
+  lastWords(): void;
   /** True if the line was about what `parser` reads, and needs no more attention. */
   stderrLine(line: string): boolean;
 }
 
-/** `worn` is called when stacks can't be looked up any more: bpftrace 0.17 fills its table of stacks and never clears it. */
+/**
+ * `worn` is called when stacks can't be looked up any more: bpftrace 0.17 fills its table of stacks and never clears it.
+ *
+ * A half waits for its total. Interrupted between printing a half and clearing it, bpftrace prints it once more at its end:
+ * the second print stands for both.
+ */
 export function createBpftraceOutput(intake: Intake, metrics: EbpfMetrics, worn: () => void): BpftraceOutput {
+  let pending: { readonly half: string; readonly line: Buffer } | undefined;
   let samples = 0;
   let entries = 0;
   let failures = 0;
+  let isEnding = false;
+
+  function readPending(): void {
+    if (pending) maps.line(pending.line);
+    pending = undefined;
+  }
 
   function intervalOver(total: number): void {
-    if (total > samples) intake.lostEvents(total - samples);
+    readPending();
+    // What is printed at the end may have a total that was not cleared.
+    if (total > samples && !isEnding) intake.lostEvents(total - samples);
     if (failures > entries * tolerableFailures) worn();
     samples = 0;
     entries = 0;
@@ -46,7 +68,7 @@ export function createBpftraceOutput(intake: Intake, metrics: EbpfMetrics, worn:
     void intake.flush();
   }
 
-  const parser = new BpftraceMapParser(programMapKey, {
+  const maps = new BpftraceMapParser(programMapKey, {
     process(pid, comm, count) {
       samples += count;
       entries++;
@@ -55,12 +77,29 @@ export function createBpftraceOutput(intake: Intake, metrics: EbpfMetrics, worn:
     fault: (fault, detail) => intake.fault(fault, detail),
     lostEvents: (count) => intake.lostEvents(count),
     total(map, value) {
-      // At its end bpftrace prints the other half, too, which is empty.
-      if (programTotals.has(map) && (value > 0 || samples > 0)) intervalOver(value);
+      if (pending && programTotals.get(map) === pending.half) intervalOver(value);
     },
   });
   return {
-    parser,
+    parser: {
+      line(bytes) {
+        const half = halfOfProgram.exec(bytes.toString("latin1", 0, 64))?.[1];
+        if (half === undefined) {
+          maps.line(bytes);
+          return;
+        }
+        if (pending?.half !== half) readPending();
+        pending = { half, line: Buffer.from(bytes) };
+      },
+      end(unfinished) {
+        readPending();
+        maps.end(unfinished);
+        isEnding = false;
+      },
+    },
+    lastWords() {
+      isEnding = true;
+    },
     stderrLine(line) {
       if (!failedLookup.test(line)) return false;
       failures++;

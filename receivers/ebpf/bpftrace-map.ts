@@ -1,6 +1,6 @@
 import type { MapKeyPart } from "./config.js";
 import { parseBpftraceFrame } from "./frame-text.js";
-import type { ProcessSamples, Thread } from "./interval-batch.js";
+import type { ProcessSamples } from "./interval-batch.js";
 import type { StreamFault, StreamParser } from "./stream-parser.js";
 
 /*
@@ -20,20 +20,13 @@ export interface MapSink {
   total?(map: string, value: number): void;
 }
 
-interface Key {
-  readonly pid: number;
-  readonly thread: Thread;
-  readonly kernel: readonly string[];
-  readonly user: readonly string[];
-}
-
-const noFrames: readonly string[] = [];
-
 export class BpftraceMapParser implements StreamParser {
   private readonly sink: MapSink;
   private readonly scalars: readonly MapKeyPart[];
   private readonly stacks: readonly MapKeyPart[];
   private readonly pattern: RegExp;
+  /** Of the key at hand: [start, end, stack] of each of its frames. Used again for every key. */
+  private readonly frames: number[] = [];
 
   constructor(mapKey: readonly MapKeyPart[], sink: MapSink) {
     this.sink = sink;
@@ -81,53 +74,66 @@ export class BpftraceMapParser implements StreamParser {
       this.sink.fault("invalid", "an entry of a map that is no count");
       return;
     }
-    const key = this.parseKey(text);
-    if (!key) this.sink.fault("invalid", `the key of a map isn't ${[...this.scalars, ...this.stacks].join(",")}`);
-    else if (count > 0) this.add(key, count);
+    const head = this.scan(text);
+    const match = head === undefined ? null : this.pattern.exec(head);
+    if (!match) this.sink.fault("invalid", `the key of a map isn't ${[...this.scalars, ...this.stacks].join(",")}`);
+    else if (count > 0) this.add(text, match, count);
   }
 
-  private add({ pid, thread, kernel, user }: Key, count: number): void {
-    const samples = this.sink.process(pid, thread.comm, count);
-    if (!samples) return;
-    const { locations } = samples;
-    const stack = kernel.map((line) => locations.of("kernel", true, line, parseBpftraceFrame));
-    for (const [i, line] of user.entries()) stack.push(locations.of("native", i === 0, line, parseBpftraceFrame));
-    samples.add(stack, thread, count);
-  }
-
-  private parseKey(text: string): Key | undefined {
-    const lines = text.split("\n");
-    // An empty line stands behind the last frame.
-    if (lines.length > 1 && lines.at(-1) === "") lines.pop();
-    const blocks: string[][] = [];
-    let head = lines[0];
-    for (let i = 1; i < lines.length; i++) {
-      const line = lines[i];
-      if (line.startsWith("\t") || line.startsWith(" ")) {
-        if (blocks.length === 0) blocks.push([]);
-        blocks[blocks.length - 1].push(line);
-      } else if (/^,+$/.test(line) && blocks.length > 0) {
-        for (let comma = 0; comma < line.length; comma++) blocks.push([]);
-      } else return undefined;
+  /** Finds the frames of a key; returns what stands before the stacks, a comma at its end. */
+  private scan(text: string): string | undefined {
+    const { frames } = this;
+    frames.length = 0;
+    const firstEnd = text.indexOf("\n");
+    let head = firstEnd < 0 ? text : text.slice(0, firstEnd);
+    let stack = 0;
+    for (let at = head.length + 1; at < text.length; ) {
+      const newline = text.indexOf("\n", at);
+      const end = newline < 0 ? text.length : newline;
+      const first = text.charCodeAt(at);
+      if (first === tab || first === space) frames.push(at, end, stack);
+      else if (first === comma && isCommas(text, at, end)) stack += end - at;
+      else return undefined;
+      at = end + 1;
     }
     // Empty stacks in front of the first one that isn't are commas of the first line.
-    for (let missing = this.stacks.length - Math.max(blocks.length, 1); missing > 0; missing--) {
+    const missing = this.stacks.length - 1 - stack;
+    if (missing < 0) return undefined;
+    for (let i = 0; i < missing; i++) {
       if (!head.endsWith(",")) return undefined;
       head = head.slice(0, -1);
-      blocks.unshift([]);
     }
-    if (blocks.length > this.stacks.length) return undefined;
-    const match = this.pattern.exec(head);
-    return match ? this.keyOf(match, blocks) : undefined;
+    for (let i = 2; i < frames.length; i += 3) frames[i] += missing;
+    return head;
   }
 
-  private keyOf(match: RegExpExecArray, blocks: readonly string[][]): Key {
+  private add(text: string, match: RegExpExecArray, count: number): void {
     const scalar = (part: MapKeyPart) => match[this.scalars.indexOf(part) + 1];
     const number = (part: MapKeyPart, absent: number) => (this.scalars.includes(part) ? Number(scalar(part)) : absent);
-    const frames = (part: MapKeyPart) => blocks[this.stacks.indexOf(part)] ?? noFrames;
-    const thread = { comm: scalar("comm") ?? "", tid: number("tid", -1), cpu: number("cpu", -1) };
-    return { pid: number("pid", 0), thread, kernel: frames("kstack"), user: frames("ustack") };
+    const comm = this.scalars.includes("comm") ? scalar("comm") : "";
+    const samples = this.sink.process(number("pid", 0), comm, count);
+    if (!samples) return;
+    const kernel: number[] = [];
+    const user: number[] = [];
+    const { frames } = this;
+    for (let i = 0; i < frames.length; i += 3) {
+      const line = text.slice(frames[i], frames[i + 1]);
+      if (this.stacks[frames[i + 2]] === "kstack") {
+        kernel.push(samples.locations.of("kernel", true, line, parseBpftraceFrame));
+      } else user.push(samples.locations.of("native", user.length === 0, line, parseBpftraceFrame));
+    }
+    const thread = { comm, tid: number("tid", -1), cpu: number("cpu", -1) };
+    samples.add(kernel.length === 0 ? user : kernel.concat(user), thread, count);
   }
+}
+
+const tab = 0x09;
+const space = 0x20;
+const comma = 0x2c;
+
+function isCommas(text: string, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) if (text.charCodeAt(i) !== comma) return false;
+  return true;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

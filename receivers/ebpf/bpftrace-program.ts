@@ -1,8 +1,14 @@
 /** What the program's maps are keyed by. */
 export const programMapKey = ["pid", "tid", "comm", "kstack", "ustack"] as const;
 
-/** The maps that are totals: one of each half. */
-export const programTotals: ReadonlySet<string> = new Set(["@an", "@bn"]);
+/** Halves by the maps that are their totals. */
+export const programTotals: ReadonlyMap<string, string> = new Map([
+  ["@an", "@a"],
+  ["@bn", "@b"],
+]);
+
+/** The beginning of a line with a half. */
+export const halfOfProgram = /"(@[ab])": *\{/;
 
 export interface ProgramOptions {
   readonly sampleRateHz: number;
@@ -13,31 +19,36 @@ export interface ProgramOptions {
 
 /*
  * Samples are counted in one half while the other one, of the interval before, is printed and cleared: what is counted
- * between printing and clearing would else be lost. Each half has a total, so that it shows what a full map lost. The
+ * between printing and clearing would else be lost. That is done two ticks after the change of halves, when every CPU has
+ * long since finished what it had begun in the old one. Each half has a total, so that it shows what a full map lost. The
  * idle task is no process. Stacks of different depths are kept in maps of their own; bpftrace 0.17 never clears those, and
  * four take longer to fill.
  */
 export function bpftraceProgram({ sampleRateHz, intervalMs, pids }: ProgramOptions): string {
   const wanted = pids.length === 0 ? "pid != 0" : pids.map((pid) => `pid == ${pid}`).join(" || ");
-  return `BEGIN { @half = 0; }
+  return `BEGIN { @half = 0; @due = 0; }
 profile:hz:${sampleRateHz} /${wanted}/ {
   if (@half == 0) {
-    @a[pid, tid, comm, kstack(perf, 127), ustack(perf, 127)] = count();
+    @a[pid, tid, comm, kstack(127), ustack(127)] = count();
     @an = count();
   } else {
-    @b[pid, tid, comm, kstack(perf, 126), ustack(perf, 126)] = count();
+    @b[pid, tid, comm, kstack(126), ustack(126)] = count();
     @bn = count();
   }
 }
-interval:ms:${intervalMs} {
-  if (@half == 0) {
-    @half = 1;
-    print(@a); clear(@a); print(@an); clear(@an);
-  } else {
-    @half = 0;
-    print(@b); clear(@b); print(@bn); clear(@bn);
+interval:ms:${intervalMs} { @half = 1 - @half; @due = 2; }
+interval:ms:${Math.max(1, Math.min(100, Math.floor(intervalMs / 4)))} {
+  if (@due > 0) {
+    @due = @due - 1;
+    if (@due == 0) {
+      if (@half == 1) {
+        print(@a); clear(@a); print(@an); clear(@an);
+      } else {
+        print(@b); clear(@b); print(@bn); clear(@bn);
+      }
+    }
   }
 }
-END { clear(@half); }
+END { clear(@half); clear(@due); }
 `;
 }

@@ -2,13 +2,18 @@ import { basename, join } from "node:path";
 import type { BuildIds } from "../../src/symbols/build-id.js";
 import { type CodeRegion, parseCodeRegions, regionAt, remoteDevices } from "../../src/symbols/process-maps.js";
 import type { Segment } from "../../src/symbols/segments.js";
-import type { BinaryIdentities, BinaryIdentity } from "./binary-identities.js";
+import type { BinaryIdentities } from "./binary-identities.js";
 import { readProcFile } from "./proc-files.js";
 import type { HostProcess } from "./processes.js";
 
 /** Where an address belongs: in terms of its file where that is known, else of the process' memory. */
 export interface CodePlace {
   readonly address: bigint;
+  /** The same object for all addresses of one mapping. */
+  readonly mapping: CodeMapping;
+}
+
+export interface CodeMapping {
   readonly start: bigint;
   readonly limit: bigint;
   readonly fileOffset: bigint;
@@ -19,9 +24,14 @@ export interface CodePlace {
 interface Regions {
   readonly list: readonly CodeRegion[];
   readonly remote: ReadonlySet<string>;
-  /** Of the interval in which they were read. */
-  readonly interval: number;
+  /** Intervals to wait after the next reading in which nothing new is found. */
+  readonly patience: number;
+  /** The interval from which on they may be read again. */
+  readonly againAt: number;
 }
+
+/** Code that was generated at run time is never found: maps are not read for it in each interval. */
+const longestPatience = 8;
 
 const maxMapsBytes = 4 * 1024 * 1024;
 const maxMountBytes = 1024 * 1024;
@@ -35,6 +45,8 @@ export class CodePlaces {
   private readonly identities: BinaryIdentities;
   private readonly maxRegions: number;
   private readonly regions = new Map<HostProcess, Regions>();
+  /** They go with the regions and binaries that they are of. */
+  private readonly mappings = new WeakMap<CodeRegion | Segment, CodeMapping>();
   private regionCount = 0;
   private interval = 0;
 
@@ -80,42 +92,51 @@ export class CodePlaces {
   private placeIn(process: HostProcess, { region, remote }: Found, address: bigint): CodePlace | undefined {
     if (region.path === "") return undefined;
     const identity = remote.has(region.device) ? undefined : this.identities.of(process.pid, region);
-    const place = identity && placeInFile(identity, region, address);
-    if (place) return place;
-    const { start, end: limit, fileOffset, path: file } = region;
-    return { address, start, limit, fileOffset, file, ids: undefined };
+    const offset = address - region.start + region.fileOffset;
+    const segment = identity?.segments.find((each) => (each.flags & executable) !== 0 && isIn(each, offset));
+    if (identity && segment) {
+      const mapping = this.mappingOf(segment, () => inFile(identity.ids, segment, region.path));
+      return { address: offset - BigInt(segment.offset) + BigInt(segment.address), mapping };
+    }
+    return { address, mapping: this.mappingOf(region, () => atRunTime(region)) };
   }
 
-  /** What is not found may be new: the maps are read again, once an interval. */
+  private mappingOf(part: CodeRegion | Segment, make: () => CodeMapping): CodeMapping {
+    let mapping = this.mappings.get(part);
+    if (!mapping) {
+      mapping = make();
+      this.mappings.set(part, mapping);
+    }
+    return mapping;
+  }
+
+  /** What is not found may be new: the maps are read again, once an interval, and less and less often where that was in vain. */
   private search(
     process: HostProcess,
     find: (list: readonly CodeRegion[]) => CodeRegion | undefined,
   ): Found | undefined {
     let known = this.regions.get(process);
     let region = known && find(known.list);
-    if (!region && known?.interval !== this.interval) {
-      known = this.read(process) ?? known;
-      region = known && find(known.list);
+    if (!region && (!known || this.interval >= known.againAt)) {
+      const patience = known?.patience ?? 1;
+      known = { ...this.read(process, known), patience, againAt: this.interval + patience };
+      region = find(known.list);
+      if (!region) known = { ...known, patience: Math.min(2 * patience, longestPatience) };
+      this.keep(process, known);
     }
     return known && region && { region, remote: known.remote };
   }
 
-  private read(process: HostProcess): Regions | undefined {
+  private read(process: HostProcess, before: Regions | undefined): Pick<Regions, "list" | "remote"> {
     const own = join(this.proc, String(process.pid));
     const text = readProcFile(join(own, "maps"), maxMapsBytes);
-    const before = this.regions.get(process);
     // Gone, perhaps: what was read before is still true of it.
-    if (text === undefined || text === "")
-      return this.keep(process, { list: before?.list ?? [], remote: before?.remote ?? none });
+    if (text === undefined || text === "") return { list: before?.list ?? [], remote: before?.remote ?? none };
     const list = parseCodeRegions(text, Math.min(maxRegionsOfOne, this.maxRegions));
-    return this.keep(process, {
-      list,
-      remote: remoteDevices(readProcFile(join(own, "mountinfo"), maxMountBytes) ?? ""),
-    });
+    return { list, remote: remoteDevices(readProcFile(join(own, "mountinfo"), maxMountBytes) ?? "") };
   }
 
-  private keep(process: HostProcess, { list, remote }: Pick<Regions, "list" | "remote">): Regions {
-    const regions = { list, remote, interval: this.interval };
+  private keep(process: HostProcess, regions: Regions): void {
     this.forget(process);
     this.regions.set(process, regions);
     this.regionCount += cost(regions);
@@ -123,7 +144,6 @@ export class CodePlaces {
       if (this.regionCount <= this.maxRegions || oldest === process) break;
       this.forget(oldest);
     }
-    return regions;
   }
 
   private forget(process: HostProcess): void {
@@ -154,18 +174,18 @@ function holdsOffset({ start, end, fileOffset }: CodeRegion, offset: bigint): bo
   return offset >= fileOffset && offset < fileOffset + end - start;
 }
 
+function atRunTime({ start, end: limit, fileOffset, path: file }: CodeRegion): CodeMapping {
+  return { start, limit, fileOffset, file, ids: undefined };
+}
+
 /** As the eBPF profiler has it: ELF virtual addresses, and the file's base name. */
-function placeInFile({ ids, segments }: BinaryIdentity, region: CodeRegion, at: bigint): CodePlace | undefined {
-  const offset = at - region.start + region.fileOffset;
-  const segment = segments.find((each) => (each.flags & executable) !== 0 && isIn(each, offset));
-  if (!segment) return undefined;
-  const start = BigInt(segment.address);
+function inFile(ids: BuildIds, { address, offset, memorySize }: Segment, path: string): CodeMapping {
+  const start = BigInt(address);
   return {
-    address: offset - BigInt(segment.offset) + start,
     start: start & pageMask,
-    limit: start + BigInt(segment.memorySize),
-    fileOffset: BigInt(segment.offset) & pageMask,
-    file: basename(region.path),
+    limit: start + BigInt(memorySize),
+    fileOffset: BigInt(offset) & pageMask,
+    file: basename(path),
     ids,
   };
 }

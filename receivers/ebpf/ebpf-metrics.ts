@@ -19,8 +19,8 @@ export interface EbpfMetrics {
   fault(fault: StreamFault): void;
   /** Samples came of a process that can't be told; once for each process and interval. */
   unknownProcess(why: "gone" | "reused"): void;
-  /** A frame has no name and no file: its process is not known, or the address is of no file. Once for each frame and interval. */
-  bareFrame(why: "unknown_process" | "unmapped"): void;
+  /** Frames have no name and no file: their process is not known, or their addresses are of no file. */
+  bareFrames(why: "unknown_process" | "unmapped", count: number): void;
   connectionTurnedAway(): void;
   /** The agent has a sample whose stack it can't find. */
   stackLookupFailed(): void;
@@ -71,7 +71,7 @@ export function createEbpfMetrics({ id, metrics }: Settings): EbpfMetrics {
     samples: (outcome, count) => add(samples, outcome, count),
     fault: (fault) => add(faults, fault, 1),
     unknownProcess: (why) => add(unknown, why, 1),
-    bareFrame: (why) => add(bare, why, 1),
+    bareFrames: (why, count) => add(bare, why, count),
     connectionTurnedAway: () => turnedAway.add(1),
     stackLookupFailed: () => failedLookups.add(1),
     agentStarted: () => starts.add(1),

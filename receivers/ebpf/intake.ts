@@ -58,6 +58,8 @@ export function createIntake({ settings, config, table, places, metrics, handOve
   let timer: Timer;
   let flushing: Promise<void> | undefined;
   let stopped = false;
+  /** Counted once an interval: a counter takes longer than a frame. */
+  let tally = { unmapped: 0, unknown: 0, filtered: 0 };
 
   function begin(pid: number, comm: string): ProcessSamples | null {
     const found = pid > 0 ? table.find(pid) : undefined;
@@ -67,7 +69,8 @@ export function createIntake({ settings, config, table, places, metrics, handOve
     if (!isWanted(subject, config.include, config.exclude)) return null;
     return batch.process({ pid, comm, host }, (address, file) => {
       const place = host && (file === "" ? places.at(host, address) : places.inFile(host, file, address));
-      if (!place) metrics.bareFrame(host ? "unmapped" : "unknown_process");
+      if (!place && host) tally.unmapped++;
+      else if (!place) tally.unknown++;
       return place;
     });
   }
@@ -79,6 +82,7 @@ export function createIntake({ settings, config, table, places, metrics, handOve
   }
 
   async function handOn(): Promise<void> {
+    book();
     const over = batch;
     const nowMs = clock.wallMs();
     const begunMs = startedMs;
@@ -91,6 +95,13 @@ export function createIntake({ settings, config, table, places, metrics, handOve
     const profiles = finished(over, begunMs, nowMs);
     if (!profiles || profiles.sampleCount === 0) return;
     metrics.samples((await handOver.give(profiles)) ? "taken" : "refused", over.sampleCount);
+  }
+
+  function book(): void {
+    metrics.samples("filtered", tally.filtered);
+    metrics.bareFrames("unmapped", tally.unmapped);
+    metrics.bareFrames("unknown_process", tally.unknown);
+    tally = { unmapped: 0, unknown: 0, filtered: 0 };
   }
 
   /** undefined where the counts add up past 64 bits, which only a stream that lies can do. */
@@ -135,7 +146,7 @@ export function createIntake({ settings, config, table, places, metrics, handOve
         samples = begin(pid, comm);
         processes.set(key, samples);
       }
-      if (samples === null) metrics.samples("filtered", count);
+      if (samples === null) tally.filtered += count;
       return samples ?? undefined;
     },
     fault,

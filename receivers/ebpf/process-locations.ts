@@ -1,6 +1,6 @@
 import { keyValue, stringValue } from "../../src/pdata/any-value.js";
 import type { LocationFields, ProfilesBuilder } from "../../src/pdata/builder.js";
-import type { CodePlace } from "./code-places.js";
+import type { CodeMapping, CodePlace } from "./code-places.js";
 import type { FrameText } from "./frame-text.js";
 
 export type FrameType = "native" | "kernel";
@@ -15,10 +15,14 @@ export class ProcessLocations {
   private readonly leaves = new Map<string, number>();
   private readonly callers = new Map<string, number>();
   private readonly kernel = new Map<string, number>();
+  private readonly types: Readonly<Record<FrameType, readonly number[]>>;
+  private readonly mappings = new Map<CodeMapping | string, number>();
 
   constructor(builder: ProfilesBuilder, locate: Locate) {
     this.builder = builder;
     this.locate = locate;
+    const type = (name: FrameType) => [this.attribute("profile.frame.type", name)];
+    this.types = { native: type("native"), kernel: type("kernel") };
   }
 
   /**
@@ -36,7 +40,7 @@ export class ProcessLocations {
   }
 
   private fields(frame: FrameText, type: FrameType, isLeaf: boolean): LocationFields {
-    const attributes = [this.attribute("profile.frame.type", type)];
+    const attributes = this.types[type];
     const { address = 0n, symbol, module, inlined = [] } = frame;
     const names = symbol === "" ? inlined : [...inlined, symbol];
     const lines = names.map((name) => ({ function: this.builder.function(this.builder.string(name)) }));
@@ -45,21 +49,31 @@ export class ProcessLocations {
       const place = this.locate(at, module);
       return {
         address: place?.address ?? at,
-        mapping: place ? this.placed(place) : this.named(module),
+        mapping: this.mapping(place?.mapping ?? module),
         lines,
         attributes,
       };
     }
     // A named frame is one function wherever in it the address lies.
     const file = type === "kernel" ? module || "vmlinux" : module;
-    return { address: symbol === "" ? address : 0n, mapping: this.named(file), lines, attributes };
+    return { address: symbol === "" ? address : 0n, mapping: this.mapping(file), lines, attributes };
+  }
+
+  /** Of a mapping, or of a file of which only the name is known; "" is none. */
+  private mapping(of: CodeMapping | string): number {
+    let index = this.mappings.get(of);
+    if (index === undefined) {
+      index = typeof of === "string" ? this.named(of) : this.placed(of);
+      this.mappings.set(of, index);
+    }
+    return index;
   }
 
   private named(file: string): number {
     return file === "" ? 0 : this.builder.mapping({ filename: this.builder.string(file) });
   }
 
-  private placed({ start, limit, fileOffset, file, ids }: CodePlace): number {
+  private placed({ start, limit, fileOffset, file, ids }: CodeMapping): number {
     const attributes: number[] = [];
     for (const kind of ["gnu", "go", "htlhash"] as const) {
       const id = ids?.[kind] ?? "";

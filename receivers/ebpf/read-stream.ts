@@ -33,8 +33,10 @@ export async function readStream(
       for (const line of lines.push(chunk as Buffer)) parser.line(line);
       await intake.ready();
     }
-  } catch {
-    // Reset or destroyed: the rest won't come.
+  } catch (caught) {
+    // Reset or destroyed: the rest won't come. Anything else is a fault of ours, which must not pass unseen.
+    const { code, message } = caught as NodeJS.ErrnoException;
+    if (code === undefined) intake.fault("invalid", message);
   }
   parser.end(lines.unfinished());
 }

@@ -28,8 +28,9 @@ function sampleOf(name: string): string {
 }
 
 describe("shipped configurations", () => {
-  it("are the five that the README names", () => {
+  it("are the six that the README names", () => {
     assert.deepEqual(files, [
+      "ebpf-host.yaml",
       "ebpf-to-pyroscope.yaml",
       "gateway.yaml",
       "go-shop.yaml",

@@ -64,7 +64,7 @@ describe("a supervised bpftrace", () => {
     const { args, noUserSymbols } = JSON.parse(readFileSync(file, "utf8"));
     assert.deepEqual(args.slice(0, -1), ["-B", "line", "-f", "json", "-e"]);
     assert.match(args.at(-1), /^profile:hz:49 \/pid == 12 \|\| pid == 13\/ \{$/m);
-    assert.match(args.at(-1), /^interval:ms:1500 \{$/m);
+    assert.match(args.at(-1), /^interval:ms:1500 \{/m);
     assert.equal(noUserSymbols, "1");
   });
 
@@ -73,7 +73,7 @@ describe("a supervised bpftrace", () => {
     await until(() => rig.sink.taken.length === 1);
     await rig.receiver.shutdown();
     assert.equal(await rig.metric("flamepipe_ebpf_samples_total", "taken"), 5);
-    assert.equal(await rig.metric("flamepipe_ebpf_samples_total", "lost"), 4);
+    assert.equal(await rig.metric("flamepipe_ebpf_samples_total", "lost"), 1004);
   });
 
   it("is started anew when it can't look up stacks any more", async () => {

@@ -46,23 +46,25 @@ describe("places of addresses", () => {
     const { places: own } = places();
     assert.deepEqual(own.at(process, 0x555555555234n), {
       address: 0x401234n,
-      start: 0x401000n,
-      limit: 0x403000n,
-      fileOffset: 0x1000n,
-      file: "orders",
-      ids: { gnu: "ab".repeat(20), go: "", htlhash: readBinary(elf).htlhash },
+      mapping: {
+        start: 0x401000n,
+        limit: 0x403000n,
+        fileOffset: 0x1000n,
+        file: "orders",
+        ids: { gnu: "ab".repeat(20), go: "", htlhash: readBinary(elf).htlhash },
+      },
     });
   });
 
   it("are the process' own where it can't: another file system may not answer, the file is no binary or gone", () => {
-    const runtime = {
-      address: 0x555555555234n,
+    const mapping = {
       start: 0x555555555000n,
       limit: 0x555555557000n,
       fileOffset: 0x1000n,
       file: "/srv/orders",
       ids: undefined,
     };
+    const runtime = { address: 0x555555555234n, mapping };
     const gone = processOf(7, { maps });
     assert.deepEqual(places().places.at(gone, 0x555555555234n), runtime);
     const noBinary = processOf(7, { maps });
@@ -76,7 +78,7 @@ describe("places of addresses", () => {
   it("have the kernel's part of a process by its name, and memory without a file not at all", () => {
     const process = processOf(7, { maps });
     const { places: own } = places();
-    assert.equal(own.at(process, 0x7fff00000010n)?.file, "[vdso]");
+    assert.equal(own.at(process, 0x7fff00000010n)?.mapping.file, "[vdso]");
     assert.equal(own.at(process, 0x7fff10000010n), undefined);
     assert.equal(own.at(process, 0x1234n), undefined);
   });

@@ -27,7 +27,7 @@ const modes = {
   // Its map was full: not all of the total has a stack.
   full() {
     map("@a", { [stack("first")]: 5 });
-    map("@an", 9);
+    map("@an", 1009);
     onInterrupt(() => {});
   },
   worn() {
