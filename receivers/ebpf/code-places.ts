@@ -5,12 +5,15 @@ import type { Segment } from "../../src/symbols/segments.js";
 import type { BinaryIdentities } from "./binary-identities.js";
 import { readProcFile } from "./proc-files.js";
 import type { HostProcess } from "./processes.js";
+import { readVdsoNames, type VdsoNames } from "./vdso.js";
 
 /** Where an address belongs: in terms of its file where that is known, else of the process' memory. */
 export interface CodePlace {
   readonly address: bigint;
   /** The same object for all addresses of one mapping. */
   readonly mapping: CodeMapping;
+  /** Its function, where that is known here. */
+  readonly name?: string;
 }
 
 export interface CodeMapping {
@@ -47,11 +50,14 @@ export class CodePlaces {
   private readonly regions = new Map<HostProcess, Regions>();
   /** They go with the regions and binaries that they are of. */
   private readonly mappings = new WeakMap<CodeRegion | Segment, CodeMapping>();
+  private readonly readVdso: () => VdsoNames;
+  private vdsoNames: VdsoNames | undefined;
   private regionCount = 0;
   private interval = 0;
 
   /** `maxRegions`: regions that are remembered, of all processes together. */
-  constructor(proc: string, identities: BinaryIdentities, maxRegions: number) {
+  constructor(proc: string, identities: BinaryIdentities, maxRegions: number, readVdso = () => readVdsoNames()) {
+    this.readVdso = readVdso;
     this.proc = proc;
     this.identities = identities;
     this.maxRegions = maxRegions;
@@ -91,6 +97,7 @@ export class CodePlaces {
 
   private placeIn(process: HostProcess, { region, remote }: Found, address: bigint): CodePlace | undefined {
     if (region.path === "") return undefined;
+    if (region.path === "[vdso]") return this.inVdso(region, address);
     const identity = remote.has(region.device) ? undefined : this.identities.of(process.pid, region);
     const offset = address - region.start + region.fileOffset;
     const segment = identity?.segments.find((each) => (each.flags & executable) !== 0 && isIn(each, offset));
@@ -99,6 +106,14 @@ export class CodePlaces {
       return { address: offset - BigInt(segment.offset) + BigInt(segment.address), mapping };
     }
     return { address, mapping: this.mappingOf(region, () => atRunTime(region)) };
+  }
+
+  /** The kernel's code lies anywhere in a process; its offsets are the same in all. */
+  private inVdso(region: CodeRegion, address: bigint): CodePlace {
+    this.vdsoNames ??= this.readVdso();
+    const limit = region.end - region.start;
+    const mapping = this.mappingOf(region, () => atRunTime({ ...region, start: 0n, end: limit }));
+    return { address: address - region.start, mapping, name: this.vdsoNames(Number(address - region.start)) };
   }
 
   private mappingOf(part: CodeRegion | Segment, make: () => CodeMapping): CodeMapping {

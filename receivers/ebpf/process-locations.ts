@@ -1,5 +1,5 @@
 import { keyValue, stringValue } from "../../src/pdata/any-value.js";
-import type { LocationFields, ProfilesBuilder } from "../../src/pdata/builder.js";
+import type { LineFields, LocationFields, ProfilesBuilder } from "../../src/pdata/builder.js";
 import type { CodeMapping, CodePlace } from "./code-places.js";
 import type { FrameText } from "./frame-text.js";
 
@@ -42,21 +42,21 @@ export class ProcessLocations {
   private fields(frame: FrameText, type: FrameType, isLeaf: boolean): LocationFields {
     const attributes = this.types[type];
     const { address = 0n, symbol, module, inlined = [] } = frame;
-    const names = symbol === "" ? inlined : [...inlined, symbol];
-    const lines = names.map((name) => ({ function: this.builder.function(this.builder.string(name)) }));
     if (type === "native" && symbol === "" && address > 0n) {
       const at = isLeaf ? address : address - 1n;
       const place = this.locate(at, module);
-      return {
-        address: place?.address ?? at,
-        mapping: this.mapping(place?.mapping ?? module),
-        lines,
-        attributes,
-      };
+      const lines = this.lines(inlined, place?.name ?? "");
+      return { address: place?.address ?? at, mapping: this.mapping(place?.mapping ?? module), lines, attributes };
     }
+    const lines = this.lines(inlined, symbol);
     // A named frame is one function wherever in it the address lies.
     const file = type === "kernel" ? module || "vmlinux" : module;
     return { address: symbol === "" ? address : 0n, mapping: this.mapping(file), lines, attributes };
+  }
+
+  private lines(inlined: readonly string[], symbol: string): LineFields[] {
+    const names = symbol === "" ? inlined : [...inlined, symbol];
+    return names.map((name) => ({ function: this.builder.function(this.builder.string(name)) }));
   }
 
   /** Of a mapping, or of a file of which only the name is known; "" is none. */

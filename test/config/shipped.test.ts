@@ -55,8 +55,12 @@ describe("shipped configurations", () => {
 
     it(`${file} redacts what is private in one line that can be deleted`, async () => {
       const { config } = await load(join("config", file));
-      const { processors } = config?.service.pipelines.get("profiles") ?? { processors: [] };
-      assert.deepEqual(processors.slice(0, 3), ["memory_limiter", "resource/privacy", "redaction/privacy"]);
+      const processors: readonly string[] = config?.service.pipelines.get("profiles")?.processors ?? [];
+      const names: string[] = ["resource/privacy", "redaction/privacy"];
+      // Names of source files are there once symbolize has found them.
+      const before = processors.slice(0, processors.indexOf(names[0])).filter((id) => id !== "symbolize");
+      assert.deepEqual(before, ["memory_limiter"]);
+      assert.ok(processors.join().includes(names.join()));
       const kept = text(file)
         .split("\n")
         .filter((line) => !line.includes("# privacy: delete this line"));
@@ -64,7 +68,10 @@ describe("shipped configurations", () => {
       const without = await load(`yaml:${kept.join("\n")}`);
       assert.deepEqual(without.lines, []);
       const left = without.config?.service.pipelines.get("profiles")?.processors ?? [];
-      assert.deepEqual(left, [processors[0], ...processors.slice(3)]);
+      assert.deepEqual(
+        left,
+        processors.filter((id) => !names.includes(id)),
+      );
     });
 
     it(`${file} fits the JSON schema`, () => {

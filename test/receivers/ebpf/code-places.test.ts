@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, describe, it } from "node:test";
 import { BinaryIdentities } from "../../../receivers/ebpf/binary-identities.js";
@@ -78,9 +78,25 @@ describe("places of addresses", () => {
   it("have the kernel's part of a process by its name, and memory without a file not at all", () => {
     const process = processOf(7, { maps });
     const { places: own } = places();
-    assert.equal(own.at(process, 0x7fff00000010n)?.mapping.file, "[vdso]");
+    const vdso = own.at(process, 0x7fff00000010n);
+    assert.deepEqual([vdso?.address, vdso?.mapping.file, vdso?.mapping.limit], [0x10n, "[vdso]", 0x1000n]);
     assert.equal(own.at(process, 0x7fff10000010n), undefined);
     assert.equal(own.at(process, 0x1234n), undefined);
+  });
+
+  it("in the kernel's part have the names that it has in this very process", () => {
+    const maps = readFileSync("/proc/self/maps", "utf8");
+    const [, start] = /^([0-9a-f]+)-[0-9a-f]+ r-xp .*\[vdso\]$/m.exec(maps) ?? [];
+    if (start === undefined) return;
+    const process = processOf(7, { maps });
+    const { places: own } = places();
+    const names = new Set<string | undefined>();
+    for (let offset = 0n; offset < 0x1000n; offset += 16n)
+      names.add(own.at(process, BigInt(`0x${start}`) + offset)?.name);
+    assert.ok(
+      [...names].some((name) => name?.includes("gettime")),
+      [...names].join(),
+    );
   });
 
   it("are found in a file that a profiler names, by offset or by address", () => {
