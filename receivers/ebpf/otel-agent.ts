@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import type { Consumer } from "../../src/component/consumer.js";
 import { grpcServerSchema } from "../../src/net/grpc-config.js";
 import { createGrpcServer } from "../../src/net/grpc-server.js";
-import { createOtlpIntake, overBudget, profilesGrpcPath } from "../../src/net/otlp-intake.js";
+import { createOtlpIntake, profilesGrpcPath } from "../../src/net/otlp-intake.js";
 import type { KeyValue } from "../../src/pdata/any-value.js";
 import type { Profiles } from "../../src/pdata/profiles.js";
 import { encodeExportResponse } from "../../src/proto/export-response.js";
@@ -79,11 +79,7 @@ export function createOtelAgent(parts: AgentParts, found: FoundAgent, handOver: 
   };
   const intake = createOtlpIntake(settings, maxHeldBytes, next);
   const server = createGrpcServer(grpcServerSchema.parse({ endpoint: "127.0.0.1:0" }), settings);
-  server.addUnary(profilesGrpcPath, (body, ctx) => {
-    const bytes = body.length;
-    if (!intake.budget.tryAcquire(bytes)) throw overBudget();
-    return intake.within(bytes, body, ctx).then(encodeExportResponse);
-  });
+  server.addUnary(profilesGrpcPath, (body, ctx) => intake.consume(body, ctx).then(encodeExportResponse), intake.budget);
   let profiler: Agent | undefined;
   return {
     async start() {

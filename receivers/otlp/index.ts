@@ -3,7 +3,7 @@ import type { Context } from "../../src/component/context.js";
 import type { Receiver, ReceiverFactory, Settings } from "../../src/component/factory.js";
 import { createGrpcServer } from "../../src/net/grpc-server.js";
 import { createHttpServer } from "../../src/net/http-server.js";
-import { createOtlpIntake, type OtlpIntake, overBudget, profilesGrpcPath } from "../../src/net/otlp-intake.js";
+import { createOtlpIntake, type OtlpIntake, profilesGrpcPath } from "../../src/net/otlp-intake.js";
 import { encodeExportResponse } from "../../src/proto/export-response.js";
 import { type OtlpReceiverConfig, otlpReceiverSchema } from "./config.js";
 import { profilesRoute } from "./http.js";
@@ -30,11 +30,8 @@ function grpcListener(
 ): Listener {
   const server = createGrpcServer(config, settings);
   // Not async: a frame that waits would keep the bytes alive.
-  server.addUnary(profilesGrpcPath, (body: Buffer, ctx: Context) => {
-    const bytes = body.length;
-    if (!intake.budget.tryAcquire(bytes)) throw overBudget();
-    return intake.within(bytes, body, ctx).then(encodeExportResponse);
-  });
+  const answer = (body: Buffer, ctx: Context) => intake.consume(body, ctx).then(encodeExportResponse);
+  server.addUnary(profilesGrpcPath, answer, intake.budget);
   return { protocol: "grpc", start: server.start, shutdown: server.shutdown };
 }
 

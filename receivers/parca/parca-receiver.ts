@@ -3,7 +3,7 @@ import { addPprof } from "../../src/codec/pprof-decode.js";
 import { nameAttribute } from "../../src/codec/profile-kinds.js";
 import type { Consumer } from "../../src/component/consumer.js";
 import type { Context } from "../../src/component/context.js";
-import { badInput, Code, PipelineError, throttled } from "../../src/component/errors.js";
+import { badInput, Code, PipelineError } from "../../src/component/errors.js";
 import type { Receiver, Settings } from "../../src/component/factory.js";
 import { createByteBudget } from "../../src/net/byte-budget.js";
 import { createGrpcServer } from "../../src/net/grpc-server.js";
@@ -21,7 +21,6 @@ const arrowMessage =
 /** ShouldInitiateUploadResponse { reason 2 }, its first field false. */
 const noUpload = Buffer.concat([Buffer.from([0x12, 29]), Buffer.from("debug information isn't taken")]);
 const shutdownGraceMs = 5000;
-const retryWhenFullMs = 1000;
 const empty = Buffer.alloc(0);
 
 /** A receiver that says on which port it listens, once started. */
@@ -37,16 +36,7 @@ export function createParcaReceiver(settings: Settings, config: ParcaReceiverCon
   let port = 0;
 
   // Not async: a frame that waits would keep the bytes alive.
-  server.addUnary(`${store}/WriteRaw`, (body: Buffer, ctx: Context) => {
-    const bytes = body.length;
-    if (!budget.tryAcquire(bytes)) throw throttled("too many bytes in flight; try again", retryWhenFullMs);
-    try {
-      return consume(toProfiles(body), ctx).finally(() => budget.release(bytes));
-    } catch (error) {
-      budget.release(bytes);
-      throw error;
-    }
-  });
+  server.addUnary(`${store}/WriteRaw`, (body: Buffer, ctx: Context) => consume(toProfiles(body), ctx), budget);
   server.addUnimplemented(`${store}/Write`, arrowMessage);
   server.addUnimplemented(`${store}/WriteArrow`, arrowMessage);
   server.addUnary(`${debugInfo}/ShouldInitiateUpload`, async () => noUpload);

@@ -1,3 +1,12 @@
+import { type PipelineError, throttled } from "../component/errors.js";
+
+const retryWhenFullMs = 1000;
+
+/** The refusal of a sender for whose bytes there is no room. */
+export function overBudget(): PipelineError {
+  return throttled("too many bytes in flight; try again", retryWhenFullMs);
+}
+
 /** A bound on bytes held at one time. Who acquires must release exactly as much, once. */
 export interface ByteBudget {
   /** Takes room at once, or not at all. */

@@ -3,17 +3,21 @@ import { logVerbosity, Server, ServerCredentials, type ServerDuplexStream, setLo
 import type { Client } from "../component/context.js";
 import { Code, permanent } from "../component/errors.js";
 import type { Settings } from "../component/factory.js";
+import type { ByteBudget } from "./byte-budget.js";
 import { formatHostPort, parseHostPort, removeStaleSocket } from "./endpoint.js";
 import type { GrpcServerConfig } from "./grpc-config.js";
-import { UnaryCall, type UnaryHandler } from "./grpc-unary-call.js";
+import { UnaryCall, type UnaryHandler, type UnaryOptions } from "./grpc-unary-call.js";
 import { loadServerTls, watchServerTls } from "./tls.js";
 import type { TlsServerConfig } from "./tls-config.js";
 
 export type { UnaryHandler } from "./grpc-unary-call.js";
 
 export interface GrpcServer {
-  /** Before `start`. `path` as in ":path", e.g. "/package.Service/Method". */
-  addUnary(path: string, handler: UnaryHandler): void;
+  /**
+   * Before `start`. `path` as in ":path", e.g. "/package.Service/Method". Messages for which `budget` has no room are
+   * refused RESOURCE_EXHAUSTED with a delay, while they are being read.
+   */
+  addUnary(path: string, handler: UnaryHandler, budget?: ByteBudget): void;
   /** Before `start`. Calls of this method, streams too, are answered UNIMPLEMENTED at once, with this message. */
   addUnimplemented(path: string, message: string): void;
   /** Resolves with the port (0 for a unix socket). */
@@ -35,15 +39,15 @@ export function createGrpcServer(config: GrpcServerConfig, settings: Pick<Settin
   let stopWatching = () => {};
   /** The sessions that are open, and who is at their other end. */
   const sessions = new Map<ServerHttp2Session, Client>();
-  const handlers = new Map<string, UnaryHandler>();
-  const options = { maxBytes: maxMessageBytes(config), includeMetadata: config.include_metadata };
+  const handlers = new Map<string, { handler: UnaryHandler; options: UnaryOptions }>();
+  const limits = { maxBytes: maxMessageBytes(config), includeMetadata: config.include_metadata };
   let started = false;
   let stopped: Promise<void> | undefined;
   setStreamWindow(server);
 
   return {
-    addUnary(path, handler) {
-      handlers.set(path, handler);
+    addUnary(path, handler, budget) {
+      handlers.set(path, { handler, options: { ...limits, budget } });
     },
     addUnimplemented(path, details) {
       const refuse = (call: ServerDuplexStream<Buffer, Buffer>) => {
@@ -59,10 +63,10 @@ export function createGrpcServer(config: GrpcServerConfig, settings: Pick<Settin
       });
       adoptSessions(server, sessions);
       serveOurselves(server, (stream, headers) => {
-        const handler = handlers.get(headers[":path"] as string);
-        if (!handler || !isGrpc(headers)) return false;
+        const method = handlers.get(headers[":path"] as string);
+        if (!method || !isGrpc(headers)) return false;
         const client = stream.session && sessions.get(stream.session as ServerHttp2Session);
-        new UnaryCall(stream, headers, handler, options).serve(client ?? unknownClient);
+        new UnaryCall(stream, headers, method.handler, method.options).serve(client ?? unknownClient);
         return true;
       });
       if (config.tls && credentials instanceof TlsCredentials) {

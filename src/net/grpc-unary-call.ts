@@ -4,6 +4,7 @@ import type { Client, Context, Metadata } from "../component/context.js";
 import { noMetadata } from "../component/context.js";
 import { Code, toPipelineError } from "../component/errors.js";
 import { encodeStatus } from "../proto/status.js";
+import { type ByteBudget, overBudget } from "./byte-budget.js";
 import { type Coding, decode } from "./compression.js";
 import { answerFor } from "./status.js";
 
@@ -17,7 +18,12 @@ export interface UnaryOptions {
   /** Limit of a message, before and after decompression. */
   readonly maxBytes: number;
   readonly includeMetadata: boolean;
+  /** Room for messages, from their first byte until they are answered; undefined = no bound on all of them together. */
+  readonly budget: ByteBudget | undefined;
 }
+
+/** Room is taken in steps: what a client announces and doesn't send takes none, and most frames need no asking. */
+const roomStepBytes = 64 * 1024;
 
 const prefixBytes = 5;
 const emptyMessage = Buffer.alloc(prefixBytes);
@@ -48,6 +54,9 @@ export class UnaryCall {
   private size = 0;
   /** Of the message, once its prefix is there. */
   private length = -1;
+  /** Bytes taken of the budget. */
+  private held = 0;
+  private isRunning = false;
   private answered = false;
   private isGone = false;
   private controller: AbortController | undefined;
@@ -107,6 +116,24 @@ export class UnaryCall {
       }
     }
     if (this.size > this.length + prefixBytes) this.refuseShape("more than one request message");
+    else if (this.size > this.held && !this.hold(Math.min(this.length, this.size + roomStepBytes))) {
+      this.fail(failureOf(overBudget()));
+    }
+  }
+
+  /** Takes room for this many bytes in all; false where there is none. */
+  private hold(bytes: number): boolean {
+    const { budget } = this.options;
+    const more = bytes - this.held;
+    if (!budget || more <= 0) return true;
+    if (!budget.tryAcquire(more)) return false;
+    this.held = bytes;
+    return true;
+  }
+
+  private release(): void {
+    this.options.budget?.release(this.held);
+    this.held = 0;
   }
 
   private refuseShape(what: string): void {
@@ -144,10 +171,21 @@ export class UnaryCall {
 
   private run(body: Buffer, client: Client): void {
     if (this.answered || this.isGone) return;
+    if (!this.hold(body.length)) {
+      this.fail(failureOf(overBudget()));
+      return;
+    }
+    this.isRunning = true;
     const metadata = this.options.includeMetadata ? readMetadata(this.headers) : noMetadata;
     this.call(body, new CallContext(this, this.deadlineMs, metadata, client)).then(
-      (reply) => this.reply(reply),
-      (error: unknown) => this.fail(failureOf(error)),
+      (reply) => {
+        this.release();
+        this.reply(reply);
+      },
+      (error: unknown) => {
+        this.release();
+        this.fail(failureOf(error));
+      },
     );
   }
 
@@ -183,13 +221,17 @@ export class UnaryCall {
     if (this.answered) return false;
     this.answered = true;
     clearTimeout(this.timer);
+    // A handler that runs on holds what it was given.
+    if (!this.isRunning) this.release();
     return !this.stream.destroyed && !this.stream.closed;
   }
 
   private closed(): void {
     clearTimeout(this.timer);
     this.chunks = [];
-    if (!this.answered) this.abort();
+    if (this.answered) return;
+    if (!this.isRunning) this.release();
+    this.abort();
   }
 
   private abort(): void {

@@ -10,9 +10,9 @@ import {
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { type Context, type Metadata, noMetadata } from "../component/context.js";
-import { type PipelineError, throttled, toPipelineError } from "../component/errors.js";
+import { type PipelineError, toPipelineError } from "../component/errors.js";
 import type { Settings } from "../component/factory.js";
-import { type ByteBudget, createByteBudget } from "./byte-budget.js";
+import { type ByteBudget, createByteBudget, overBudget } from "./byte-budget.js";
 import { decode, parseContentEncoding } from "./compression.js";
 import { parseHostPort, peerAddress, removeStaleSocket, resolveListen } from "./endpoint.js";
 import { readBody } from "./http-body.js";
@@ -248,19 +248,15 @@ async function serveRoute(
   };
   try {
     const coding = parseContentEncoding(message.headers["content-encoding"], limits.codings);
-    return await readBody(message, { maxBytes: limits.maxBytes, room, noRoom })
+    return await readBody(message, { maxBytes: limits.maxBytes, room, noRoom: overBudget })
       .then((body) => decode(coding, body, limits.maxBytes))
       .then((body) => {
-        if (coding !== "none" && !room.grow(Math.max(0, body.length - held))) throw noRoom();
+        if (coding !== "none" && !room.grow(Math.max(0, body.length - held))) throw overBudget();
         return route.handle(request, body, contextOf(message, response, limits.includeMetadata));
       });
   } finally {
     limits.budget.release(held);
   }
-}
-
-function noRoom(): PipelineError {
-  return throttled("too many bytes in flight; try again", 1000);
 }
 
 function contextOf(message: IncomingMessage, response: ServerResponse, includeMetadata: boolean): Context {

@@ -1,6 +1,6 @@
 import type { Consumer } from "../component/consumer.js";
 import type { Context } from "../component/context.js";
-import { badInput, PipelineError, throttled } from "../component/errors.js";
+import { badInput, PipelineError } from "../component/errors.js";
 import type { Settings } from "../component/factory.js";
 import { InvalidProfilesError } from "../pdata/invalid.js";
 import { Profiles } from "../pdata/profiles.js";
@@ -18,16 +18,13 @@ export interface OtlpIntake {
    * any other failure a PipelineError. Throws at once what the scan refuses.
    */
   consume(body: Buffer, ctx: Context): Promise<PartialSuccess | undefined>;
-  /** `consume`, giving back `reserved` bytes of the budget when it settles. */
-  within(reserved: number, body: Buffer, ctx: Context): Promise<PartialSuccess | undefined>;
-  /** Room for requests being worked on; who reads a body asks here first. */
+  /** Room for requests being worked on: the servers that read bodies take it. */
   readonly budget: ByteBudget;
 }
 
 const currentLayout = "1.10";
 /** Addresses whose old layout was logged; later ones are only counted. */
 const maxLoggedAddresses = 1000;
-const retryWhenFullMs = 1000;
 
 export function createOtlpIntake(settings: Settings, maxInFlightBytes: number, next: Consumer): OtlpIntake {
   const budget = createByteBudget(maxInFlightBytes);
@@ -50,18 +47,7 @@ export function createOtlpIntake(settings: Settings, maxInFlightBytes: number, n
     return next.consume(profiles, ctx).then(noPartial, partialOf);
   }
 
-  return {
-    budget,
-    consume,
-    within(reserved, body, ctx) {
-      try {
-        return consume(body, ctx).finally(() => budget.release(reserved));
-      } catch (error) {
-        budget.release(reserved);
-        throw error;
-      }
-    },
-  };
+  return { budget, consume };
 }
 
 const taken: Promise<undefined> = Promise.resolve(undefined);
@@ -70,11 +56,6 @@ const noPartial = (): undefined => undefined;
 function partialOf(error: unknown): PartialSuccess {
   if (!(error instanceof PipelineError) || error.kind !== "partial") throw error;
   return { rejectedProfiles: BigInt(error.rejectedSamples), errorMessage: error.message };
-}
-
-/** The refusal when `max_in_flight_bytes` is used up. */
-export function overBudget(): PipelineError {
-  return throttled("too many bytes in flight; try again", retryWhenFullMs);
 }
 
 /** Counts requests in older layouts, and logs each client's first. */
