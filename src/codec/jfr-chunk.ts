@@ -12,13 +12,13 @@ export type JfrValue = JfrLong | string | StringReference | undefined | JfrValue
 
 const headerBytes = 68;
 const maxStructDepth = 8;
-/** Values of constants that are kept, of one chunk: 1.6 million frames. */
+/** Values of constants that are kept, of one chunk; a stack trace is one. */
 const maxKeptValues = 8_000_000;
 const metadataType = 0;
 const checkpointType = 1;
-/** Constant pools that stacks and labels need; others are read over. */
+const stackTraceClass = "jdk.types.StackTrace";
+/** Constant pools that stacks and labels need beside the stack traces; others are read over. */
 const wantedPools: ReadonlySet<string> = new Set([
-  "jdk.types.StackTrace",
   "jdk.types.Method",
   "jdk.types.Symbol",
   "jdk.types.FrameType",
@@ -47,6 +47,8 @@ export class JfrChunk {
   private room = maxKeptValues;
   private classes = new Map<JfrLong, JfrClass>();
   private readonly pools = new Map<string, Map<JfrLong, JfrValue>>();
+  /** Where each stack trace stands: most of a recording, and much of it is never asked for. */
+  private readonly stackTraces = new Map<JfrLong, number>();
 
   constructor(buf: Buffer, start: number) {
     if (buf.length - start < headerBytes) throw invalid("jfr", "ends inside of a chunk's header");
@@ -77,13 +79,16 @@ export class JfrChunk {
     });
   }
 
+  /** The cursor is one for all events. */
   private each(visit: (type: JfrLong, cursor: JfrCursor) => void): void {
+    const cursor = new JfrCursor(this.buf, this.start, this.end);
     for (let p = this.start; p < this.end; ) {
-      const cursor = new JfrCursor(this.buf, p, this.end);
+      cursor.pos = p;
+      cursor.end = this.end;
       const size = cursor.size();
       if (size < cursor.pos - p + 1 || size > this.end - p) throw invalid("jfr", "an event longer than its chunk");
-      const event = new JfrCursor(this.buf, cursor.pos, p + size);
-      visit(event.long(), event);
+      cursor.end = p + size;
+      visit(cursor.long(), cursor);
       p += size;
     }
   }
@@ -112,10 +117,30 @@ export class JfrChunk {
 
   /** Position of a field in a class by name, or -1; for pool classes that events refer to. */
   fieldOf(className: string, field: string): number {
-    for (const { name, fields } of this.classes.values()) {
-      if (name === className) return fields.findIndex((each) => each.name === field);
-    }
-    return -1;
+    return this.classNamed(className)?.fields.findIndex((each) => each.name === field) ?? -1;
+  }
+
+  private classNamed(className: string): JfrClass | undefined {
+    for (const known of this.classes.values()) if (known.name === className) return known;
+    return undefined;
+  }
+
+  /** The class of a field; throws where there is none. */
+  classOf(id: JfrLong): JfrClass {
+    const found = this.classes.get(id);
+    if (!found) throw invalid("jfr", `a value of unknown class ${id}`);
+    return found;
+  }
+
+  /** Fields of stack traces, as `stackTrace` gives them. */
+  get stackTraceFields(): readonly JfrField[] {
+    return this.classNamed(stackTraceClass)?.fields ?? [];
+  }
+
+  /** A cursor at the fields of a stack trace; undefined where there is none. */
+  stackTrace(id: JfrLong): JfrCursor | undefined {
+    const at = this.stackTraces.get(id);
+    return at === undefined ? undefined : new JfrCursor(this.buf, at, this.end);
   }
 
   private readCheckpoint(cursor: JfrCursor): void {
@@ -123,33 +148,46 @@ export class JfrChunk {
     cursor.byte();
     for (let pools = cursor.count(); pools > 0; pools--) {
       const type = this.classOf(cursor.long());
-      const isWanted = wantedPools.has(type.name);
-      let pool = this.pools.get(type.name);
-      if (!pool) {
-        pool = new Map();
-        this.pools.set(type.name, pool);
-      }
-      for (let entries = cursor.count(); entries > 0; entries--) {
-        const key = cursor.long();
-        const budget = this.budget;
-        const value = this.readOne(cursor, type, false, 0);
-        if (!isWanted) continue;
-        this.room -= budget - this.budget;
-        if (this.room < 0)
-          throw new TooLargeError(`jfr: more than ${maxKeptValues} values in the constants of a chunk`);
-        pool.set(key, value);
-      }
+      if (type.name === stackTraceClass) this.noteStackTraces(cursor, type);
+      else if (wantedPools.has(type.name)) this.readPool(cursor, type);
+      else
+        for (let entries = cursor.count(); entries > 0; entries--) {
+          cursor.skipLong();
+          this.skipOne(cursor, type, false, 0);
+        }
     }
   }
 
-  private classOf(id: JfrLong): JfrClass {
-    const found = this.classes.get(id);
-    if (!found) throw invalid("jfr", `a value of unknown class ${id}`);
-    return found;
+  private noteStackTraces(cursor: JfrCursor, type: JfrClass): void {
+    for (let entries = cursor.count(); entries > 0; entries--) {
+      const key = cursor.long();
+      this.keep(1);
+      this.stackTraces.set(key, cursor.pos);
+      this.skipOne(cursor, type, false, 0);
+    }
+  }
+
+  private readPool(cursor: JfrCursor, type: JfrClass): void {
+    let pool = this.pools.get(type.name);
+    if (!pool) {
+      pool = new Map();
+      this.pools.set(type.name, pool);
+    }
+    for (let entries = cursor.count(); entries > 0; entries--) {
+      const key = cursor.long();
+      const budget = this.budget;
+      pool.set(key, this.readOne(cursor, type, false, 0));
+      this.keep(budget - this.budget);
+    }
+  }
+
+  private keep(values: number): void {
+    this.room -= values;
+    if (this.room < 0) throw new TooLargeError(`jfr: more than ${maxKeptValues} values in the constants of a chunk`);
   }
 
   private readFields(cursor: JfrCursor, { fields }: JfrClass, depth: number): JfrValue[] {
-    if (depth > maxStructDepth) throw invalid("jfr", "values are nested too deep");
+    checkDepth(depth);
     const values = new Array<JfrValue>(fields.length);
     for (let i = 0; i < fields.length; i++) values[i] = this.readField(cursor, fields[i], depth);
     return values;
@@ -164,27 +202,45 @@ export class JfrChunk {
   }
 
   private readOne(cursor: JfrCursor, type: JfrClass, inPool: boolean, depth: number): JfrValue {
-    if (--this.budget < 0) throw invalid("jfr", "classes that say more than their bytes");
+    this.spend();
     if (inPool) return cursor.long();
-    switch (type.name) {
-      case "boolean":
+    switch (type.form) {
       case "byte":
         return cursor.byte();
-      case "char":
-      case "short":
-      case "int":
       case "long":
         return cursor.long();
-      case "float":
-        cursor.skip(4);
-        return undefined;
-      case "double":
-        cursor.skip(8);
-        return undefined;
-      case "java.lang.String":
+      case "string":
         return cursor.string();
-      default:
+      case "fields":
         return this.readFields(cursor, type, depth + 1);
+      default:
+        cursor.skip(type.form === "float" ? 4 : 8);
+        return undefined;
     }
   }
+
+  skipField(cursor: JfrCursor, { classId, inPool, isArray }: JfrField, depth = 0): void {
+    const type = this.classOf(classId);
+    for (let n = isArray ? cursor.count() : 1; n > 0; n--) this.skipOne(cursor, type, inPool, depth);
+  }
+
+  private skipOne(cursor: JfrCursor, type: JfrClass, inPool: boolean, depth: number): void {
+    this.spend();
+    if (inPool || type.form === "long") cursor.skipLong();
+    else if (type.form === "byte") cursor.skip(1);
+    else if (type.form === "string") cursor.skipString();
+    else if (type.form !== "fields") cursor.skip(type.form === "float" ? 4 : 8);
+    else {
+      checkDepth(depth + 1);
+      for (const field of type.fields) this.skipField(cursor, field, depth + 1);
+    }
+  }
+
+  private spend(): void {
+    if (--this.budget < 0) throw invalid("jfr", "classes that say more than their bytes");
+  }
+}
+
+function checkDepth(depth: number): void {
+  if (depth > maxStructDepth) throw invalid("jfr", "values are nested too deep");
 }

@@ -13,7 +13,7 @@ export interface StringReference {
 export class JfrCursor {
   readonly buf: Buffer;
   pos: number;
-  readonly end: number;
+  end: number;
 
   constructor(buf: Buffer, start: number, end: number) {
     this.buf = buf;
@@ -56,6 +56,11 @@ export class JfrCursor {
     return Number.isSafeInteger(number) ? number : value;
   }
 
+  skipLong(): void {
+    for (let i = 0; i < 8; i++) if (this.byte() < 0x80) return;
+    this.byte();
+  }
+
   /** A long that counts or measures something here. */
   size(): number {
     const value = this.long();
@@ -68,6 +73,14 @@ export class JfrCursor {
     const count = this.size();
     if (count > this.end - this.pos) throw truncated();
     return count;
+  }
+
+  skipString(): void {
+    const encoding = this.byte();
+    if (encoding === 2) this.skipLong();
+    else if (encoding === 3 || encoding === 5) this.skip(this.count());
+    else if (encoding === 4) for (let n = this.count(); n > 0; n--) this.skipLong();
+    else if (encoding > 1) throw unknownEncoding(encoding);
   }
 
   string(): string | StringReference | undefined {
@@ -85,7 +98,7 @@ export class JfrCursor {
       case 4:
         return this.chars();
       default:
-        throw invalid("jfr", `a string of encoding ${encoding}`);
+        throw unknownEncoding(encoding);
     }
   }
 
@@ -105,6 +118,10 @@ export class JfrCursor {
     for (let i = 0; i < length; i++) codes[i] = Number(this.long());
     return Buffer.from(codes.buffer).toString("utf16le");
   }
+}
+
+function unknownEncoding(encoding: number): Error {
+  return invalid("jfr", `a string of encoding ${encoding}`);
 }
 
 function truncated(): Error {

@@ -14,13 +14,28 @@ export interface JfrField {
   readonly isArray: boolean;
 }
 
+/** How a value of a class is written: its fields one by one, or one of JFR's primitives. */
+export type JfrForm = "fields" | "byte" | "long" | "float" | "double" | "string";
+
 export interface JfrClass {
   readonly id: JfrLong;
   readonly name: string;
+  readonly form: JfrForm;
   readonly fields: readonly JfrField[];
 }
 
 const maxDepth = 16;
+const primitives: ReadonlyMap<string, JfrForm> = new Map([
+  ["boolean", "byte"],
+  ["byte", "byte"],
+  ["char", "long"],
+  ["short", "long"],
+  ["int", "long"],
+  ["long", "long"],
+  ["float", "float"],
+  ["double", "double"],
+  ["java.lang.String", "string"],
+]);
 
 interface Element {
   readonly name: string;
@@ -60,7 +75,8 @@ function collectClasses(element: Element, into: Map<JfrLong, JfrClass>): void {
   if (element.name === "class") {
     const id = idOf(element.attributes.get("id"));
     const fields = element.children.filter(({ name }) => name === "field").map(readField);
-    into.set(id, { id, name: element.attributes.get("name") ?? "", fields });
+    const name = element.attributes.get("name") ?? "";
+    into.set(id, { id, name, form: primitives.get(name) ?? "fields", fields });
     return;
   }
   for (const child of element.children) collectClasses(child, into);
