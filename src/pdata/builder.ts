@@ -1,7 +1,7 @@
 import { LEN, VARINT, varintSize, Writer, writeVarint } from "../proto/wire.js";
 import type { KeyValue } from "./any-value.js";
 import { encodeAnyValue, encodeKeyValue } from "./any-value-codec.js";
-import { OutDictionary } from "./dictionary-mapper.js";
+import { OutDictionary } from "./out-dictionary.js";
 import type { OutTable } from "./out-table.js";
 import { ProfileBuilder, type ProfileFields } from "./profile-builder.js";
 import { Profiles } from "./profiles.js";

@@ -122,7 +122,7 @@ export class Dictionary {
     for (const table of TABLES) if (this.counts[table] === 0) this.append(table, () => {});
   }
 
-  /** The content of an entry; `range` of this.entryBuffer. */
+  /** The content of an entry. */
   entry(table: number, index: number): Reader {
     const own = this.counts[table];
     if (index < own) {

@@ -40,16 +40,6 @@ export class OutTable {
     else this.append(this.out.buf, 0, 0, 0);
   }
 
-  /** Where the content of entry i begins in `out`. */
-  start(index: number): number {
-    return this.ranges[2 * index];
-  }
-
-  /** Where entry i ends in `out`; the next one's tag stands there. */
-  end(index: number): number {
-    return this.ranges[2 * index + 1];
-  }
-
   /**
    * Makes room to write an entry where it will stand: `out.pos` moves to where its content begins. `length` is about the
    * content's length; up to five times as much may be written, and no other entry added, before `commit`.

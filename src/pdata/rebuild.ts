@@ -1,18 +1,9 @@
-import { createHash } from "node:crypto";
-import { Reader, VARINT, varintSize, Writer, writeVarint } from "../proto/wire.js";
-import { copyField, DictionaryMapper, OutDictionary } from "./dictionary-mapper.js";
-import { hotLocationsFirst } from "./hot-indices.js";
+import { Reader, varintSize, Writer, writeVarint } from "../proto/wire.js";
+import { MappedProfiles, type Slice } from "./mapped-profiles.js";
 import type { Profile } from "./profile.js";
 import type { Profiles } from "./profiles.js";
 import type { ScanResult } from "./scan.js";
-import { last, openLength, readVarint, span } from "./scan-primitives.js";
-import { LOCATION, STACK, TABLES } from "./tables.js";
-
-/** Part of a profile: the samples [from, to). */
-export interface Slice {
-  readonly from: number;
-  readonly to: number;
-}
+import { STACK } from "./tables.js";
 
 /** A request that was built, and what a scan of it would find. */
 export interface Built {
@@ -30,7 +21,7 @@ export interface Selection {
 
 interface ScopeGroup {
   readonly head: Buffer;
-  /** [start, end) of its profiles in the builder's `bodies`, tags included. */
+  /** [start, end) of its profiles in the mapped profiles' bytes. */
   readonly profiles: number[];
   profileBytes: number;
 }
@@ -42,35 +33,30 @@ interface ResourceGroup {
   samples: number;
 }
 
+/** What is equal in everything but its parts has this written equally. One buffer serves all. */
+const head = new Writer(1024);
+
 /**
  * Builds one request with one dictionary out of (parts of) others. Equal resources and scopes are joined; a Profile
  * stays a Profile. The dictionary holds what is used and nothing else, each entry once.
  */
 class Builder {
-  private readonly dictionary = new OutDictionary();
-  private readonly bodies = new Writer(1 << 16);
-  private readonly head = new Writer(1024);
-  private groups: ResourceGroup[] = [];
-  private byHead = new Map<string, ResourceGroup>();
+  private readonly mapped: MappedProfiles;
+  private readonly groups: ResourceGroup[] = [];
+  private readonly byHead = new Map<string, ResourceGroup>();
   private samples = 0;
   private profiles = 0;
   private newestNano = 0;
-  private unknown: Buffer[] = [];
+  private readonly unknown: Buffer[] = [];
+  /** Unknown fields of the dictionaries that went in. */
+  private readonly unknownTables: Buffer[] = [];
 
-  reset(): void {
-    this.dictionary.reset();
-    if (this.bodies.buf.length > 1 << 22) this.bodies.buf = Buffer.allocUnsafeSlow(1 << 16);
-    this.bodies.reset();
-    this.groups = [];
-    this.byHead = new Map();
-    this.samples = 0;
-    this.profiles = 0;
-    this.newestNano = 0;
-    this.unknown = [];
+  constructor(mapped: MappedProfiles) {
+    this.mapped = mapped;
   }
 
   add(batch: Profiles, select: Selection | undefined): void {
-    const mapper = new DictionaryMapper(batch.dictionary, this.dictionary);
+    this.mapped.addBatch(batch);
     this.keepUnknown(batch);
     this.newestNano = Math.max(this.newestNano, Number(batch.newestTimeUnixNano));
     for (const resource of batch.resources) {
@@ -80,17 +66,14 @@ class Builder {
         let scopeGroup: ScopeGroup | undefined;
         if (!select || (select.withEmpty && scope.profiles.length === 0)) {
           group ??= this.resourceGroup(resource);
-          scopeGroup = this.scopeGroup(group, scope);
+          scopeGroup = scopeGroupOf(group, scope);
         }
         for (const profile of scope.profiles) {
           const slice = select?.slice(profile);
           if (slice === null) continue;
           group ??= this.resourceGroup(resource);
-          scopeGroup ??= this.scopeGroup(group, scope);
-          const start = this.bodies.pos;
-          group.samples += this.profile(profile, mapper, slice);
-          scopeGroup.profiles.push(start, this.bodies.pos);
-          scopeGroup.profileBytes += this.bodies.pos - start;
+          scopeGroup ??= scopeGroupOf(group, scope);
+          this.profile(profile, slice, group, scopeGroup);
         }
       }
     }
@@ -104,142 +87,110 @@ class Builder {
       while (reader.next()) {
         const start = reader.fieldStart;
         reader.skip();
-        if (reader.field > STACK) this.dictionary.unknown.raw(content, start, reader.pos);
+        if (reader.field > STACK) this.unknownTables.push(content.subarray(start, reader.pos));
       }
     }
   }
 
   private resourceGroup(resource: { writeHead(writer: Writer): void }): ResourceGroup {
-    this.head.reset();
-    resource.writeHead(this.head);
-    const key = this.head.buf.latin1Slice(0, this.head.pos);
+    const key = headKey(resource);
     let group = this.byHead.get(key);
     if (!group) {
-      group = { head: this.head.copyOut(), scopes: [], byHead: new Map(), samples: 0 };
+      group = { head: head.copyOut(), scopes: [], byHead: new Map(), samples: 0 };
       this.byHead.set(key, group);
       this.groups.push(group);
     }
     return group;
   }
 
-  private scopeGroup(group: ResourceGroup, scope: { writeHead(writer: Writer): void }): ScopeGroup {
-    this.head.reset();
-    scope.writeHead(this.head);
-    const key = this.head.buf.latin1Slice(0, this.head.pos);
-    let scopeGroup = group.byHead.get(key);
-    if (!scopeGroup) {
-      scopeGroup = { head: this.head.copyOut(), profiles: [], profileBytes: 0 };
-      group.byHead.set(key, scopeGroup);
-      group.scopes.push(scopeGroup);
-    }
-    return scopeGroup;
-  }
-
-  /** Writes one profile with mapped references; returns its samples. */
-  private profile(profile: Profile, mapper: DictionaryMapper, slice: Slice | undefined): number {
-    const out = this.bodies;
-    const { buf } = profile;
-    const reader = new Reader(buf, profile.start, profile.end);
-    out.ensure(16);
-    out.buf[out.pos++] = 0x12;
-    const lengthAt = out.pos++;
-    let number = 0;
-    let written = 0;
-    while (reader.next()) {
-      switch (reader.field) {
-        case 2: {
-          const end = reader.length() + reader.pos;
-          if (!slice || (number >= slice.from && number < slice.to)) {
-            writeSample(out, buf, reader.pos, end, mapper);
-            written++;
-          }
-          number++;
-          reader.pos = end;
-          break;
-        }
-        case 1:
-        case 5:
-          valueType(out, reader.field, reader.message(), mapper);
-          break;
-        case 7:
-          profileId(out, reader.bytes(), slice);
-          break;
-        case 9:
-        case 10:
-          copyUnless(out, reader, slice !== undefined);
-          break;
-        case 11:
-          attributeList(out, reader.message(), mapper);
-          break;
-        default:
-          copyUnless(out, reader, false);
-      }
-    }
-    out.closeLength(lengthAt);
-    this.samples += written;
+  private profile(profile: Profile, slice: Slice | undefined, group: ResourceGroup, scopeGroup: ScopeGroup): void {
+    const { start, end, samples } = this.mapped.addProfile(profile, slice);
+    scopeGroup.profiles.push(start, end);
+    scopeGroup.profileBytes += end - start;
+    group.samples += samples;
+    this.samples += samples;
     this.profiles++;
-    return written;
   }
 
   finish(): Built {
-    const { dictionary, bodies } = this;
-    hotLocationsFirst(dictionary.tables[STACK], dictionary.tables[LOCATION]);
+    const { unknown, unknownTables } = this;
+    const dictionary = this.mapped.finish();
+    let dictionarySize = dictionary.end - dictionary.start;
+    for (const field of unknownTables) dictionarySize += field.length;
+    const hasDictionary = this.profiles > 0 || unknownTables.length > 0;
     const sizes = this.groups.map(measure);
-    let size = 0;
+    let size = hasDictionary ? 1 + varintSize(dictionarySize) + dictionarySize : 0;
     for (const { total } of sizes) size += 1 + varintSize(total) + total;
-    for (const field of this.unknown) size += field.length;
-    const hasDictionary = this.profiles > 0 || dictionary.unknown.pos > 0;
-    if (hasDictionary) size += 1 + varintSize(dictionary.byteSize) + dictionary.byteSize;
+    for (const field of unknown) size += field.length;
     const buf = Buffer.allocUnsafeSlow(size);
-    const resources = new Int32Array(4 * this.groups.length);
-    const unknown: number[] = [];
+    const scanned: ScanResult = {
+      dictionaryStart: -1,
+      dictionaryEnd: -1,
+      counts: hasDictionary ? dictionary.counts : new Int32Array(8),
+      resources: new Int32Array(4 * this.groups.length),
+      resourceCount: this.groups.length,
+      sampleCount: this.samples,
+      profileCount: this.profiles,
+      unknown: [],
+      newestNano: this.newestNano,
+      hasUnknownTables: unknownTables.length > 0,
+      hasReferences: false,
+    };
+    let pos = this.writeGroups(buf, sizes, scanned.resources);
+    for (const field of unknown) {
+      scanned.unknown.push(pos, pos + field.length);
+      pos += field.copy(buf, pos);
+    }
+    if (!hasDictionary) return { buf, scanned };
+    buf[pos++] = 0x12;
+    pos = writeVarint(buf, pos, dictionarySize);
+    scanned.dictionaryStart = pos;
+    pos += this.mapped.bytes.copy(buf, pos, dictionary.start, dictionary.end);
+    for (const field of unknownTables) pos += field.copy(buf, pos);
+    scanned.dictionaryEnd = pos;
+    return { buf, scanned };
+  }
+
+  /** Writes the resources to the front of `buf`, and to `rows` what a scan would find of them; returns their end. */
+  private writeGroups(buf: Buffer, sizes: readonly GroupSizes[], rows: Int32Array): number {
+    const { bytes } = this.mapped;
     let pos = 0;
     this.groups.forEach((group, i) => {
       buf[pos++] = 0x0a;
       pos = writeVarint(buf, pos, sizes[i].total);
-      resources[4 * i] = pos;
-      pos = writeGroup(buf, pos, group, sizes[i].scopes, bodies.buf);
-      resources[4 * i + 1] = pos;
-      resources[4 * i + 2] = group.samples;
+      rows[4 * i] = pos;
+      pos = writeGroup(buf, pos, group, sizes[i].scopes, bytes);
+      rows[4 * i + 1] = pos;
+      rows[4 * i + 2] = group.samples;
     });
-    for (const field of this.unknown) {
-      unknown.push(pos, pos + field.length);
-      pos += field.copy(buf, pos);
-    }
-    const scanned: ScanResult = {
-      dictionaryStart: -1,
-      dictionaryEnd: -1,
-      counts: new Int32Array(8),
-      resources,
-      resourceCount: this.groups.length,
-      sampleCount: this.samples,
-      profileCount: this.profiles,
-      unknown,
-      newestNano: this.newestNano,
-      hasUnknownTables: this.dictionary.unknown.pos > 0,
-      hasReferences: false,
-    };
-    if (hasDictionary) this.writeDictionary(buf, pos, scanned);
-    return { buf, scanned };
-  }
-
-  private writeDictionary(buf: Buffer, pos: number, scanned: ScanResult): void {
-    const { dictionary } = this;
-    buf[pos++] = 0x12;
-    pos = writeVarint(buf, pos, dictionary.byteSize);
-    scanned.dictionaryStart = pos;
-    for (const table of TABLES) {
-      const { out, count } = dictionary.tables[table];
-      pos += out.buf.copy(buf, pos, 0, out.pos);
-      scanned.counts[table] = count;
-    }
-    pos += dictionary.unknown.buf.copy(buf, pos, 0, dictionary.unknown.pos);
-    scanned.dictionaryEnd = pos;
+    return pos;
   }
 }
 
+function headKey(part: { writeHead(writer: Writer): void }): string {
+  head.reset();
+  part.writeHead(head);
+  return head.buf.latin1Slice(0, head.pos);
+}
+
+function scopeGroupOf(group: ResourceGroup, scope: { writeHead(writer: Writer): void }): ScopeGroup {
+  const key = headKey(scope);
+  let scopeGroup = group.byHead.get(key);
+  if (!scopeGroup) {
+    scopeGroup = { head: head.copyOut(), profiles: [], profileBytes: 0 };
+    group.byHead.set(key, scopeGroup);
+    group.scopes.push(scopeGroup);
+  }
+  return scopeGroup;
+}
+
 /** Content sizes of a resource and of its scopes. */
-function measure(group: ResourceGroup): { total: number; scopes: number[] } {
+interface GroupSizes {
+  readonly total: number;
+  readonly scopes: readonly number[];
+}
+
+function measure(group: ResourceGroup): GroupSizes {
   const scopes = group.scopes.map((scope) => scope.head.length + scope.profileBytes);
   let total = group.head.length;
   for (const size of scopes) total += 1 + varintSize(size) + size;
@@ -252,98 +203,19 @@ function writeGroup(buf: Buffer, pos: number, group: ResourceGroup, sizes: reado
     buf[pos++] = 0x12;
     pos = writeVarint(buf, pos, sizes[i]);
     pos += scope.head.copy(buf, pos);
-    for (let p = 0; p < scope.profiles.length; p += 2)
+    for (let p = 0; p < scope.profiles.length; p += 2) {
       pos += bodies.copy(buf, pos, scope.profiles[p], scope.profiles[p + 1]);
+    }
   });
   return pos;
 }
 
-function attributeList(out: Writer, list: Reader, mapper: DictionaryMapper): void {
-  mapper.attributes(out, 0x5a, list.buf, list.pos, list.end);
-}
-
-function copyUnless(out: Writer, reader: Reader, leaveOut: boolean): void {
-  const start = reader.fieldStart;
-  reader.skip();
-  if (!leaveOut) out.raw(reader.buf, start, reader.pos);
-}
-
-function valueType(out: Writer, field: number, reader: Reader, mapper: DictionaryMapper): void {
-  out.message(field, () => {
-    while (reader.next()) {
-      if (reader.field <= 2) {
-        out.tag(reader.field, VARINT);
-        out.varint(mapper.string(reader.int32()));
-      } else copyUnless(out, reader, false);
-    }
-  });
-}
-
-/** A whole profile keeps its id; a part gets one made of the id and its range, the same at every try. */
-function profileId(out: Writer, id: Buffer, slice: Slice | undefined): void {
-  if (!slice || id.every((byte) => byte === 0)) {
-    out.lengthDelimited(7, id);
-    return;
-  }
-  out.lengthDelimited(7, uuid5(id, `samples ${slice.from}-${slice.to}`));
-}
-
-/** UUID version 5 (SHA-1) of a name in a namespace. */
-export function uuid5(namespace: Buffer, name: string): Buffer {
-  const id = createHash("sha1").update(namespace).update(name).digest().subarray(0, 16);
-  id[6] = (id[6] & 0x0f) | 0x50;
-  id[8] = (id[8] & 0x3f) | 0x80;
-  return id;
-}
-
-/** The hottest loop of merging: the Sample in [p, end) with its references mapped. */
-function writeSample(out: Writer, buf: Buffer, p: number, end: number, mapper: DictionaryMapper): void {
-  out.ensure(5 * (end - p) + 32);
-  out.buf[out.pos++] = 0x12;
-  const lengthAt = out.pos++;
-  while (p < end) {
-    switch (buf[p]) {
-      case 0x08:
-        p = readIndex(buf, p + 1, end);
-        indexField(out, 0x08, mapper.stack(last.low));
-        break;
-      case 0x12: {
-        const start = openLength(buf, p + 1, end);
-        p = span.end;
-        mapper.attributes(out, 0x12, buf, start, p);
-        break;
-      }
-      case 0x18:
-        p = readIndex(buf, p + 1, end);
-        indexField(out, 0x18, mapper.link(last.low));
-        break;
-      default:
-        p = copyField(out, buf, p, end);
-    }
-  }
-  out.closeLength(lengthAt);
-}
-
-/** Reads an index into `last.low`. */
-function readIndex(buf: Buffer, p: number, end: number): number {
-  const byte = buf[p];
-  if (byte > 0x7f) return readVarint(buf, p, end);
-  last.low = byte;
-  return p + 1;
-}
-
-function indexField(out: Writer, tag: number, index: number): void {
-  out.buf[out.pos++] = tag;
-  if (index < 0x80) out.buf[out.pos++] = index;
-  else out.pos = writeVarint(out.buf, out.pos, index);
-}
-
-/** One builder serves all: building is synchronous, and its tables are large. */
-const builder = new Builder();
-
 /** One request out of several; `select` says which parts of a batch's profiles go in. */
 export function buildRequest(batches: readonly Profiles[], select?: Selection): Built {
-  builder.reset();
+  const mapped = new MappedProfiles(batches);
+  const builder = new Builder(mapped);
   for (const batch of batches) builder.add(batch, select);
-  return builder.finish();
+  const built = builder.finish();
+  mapped.release();
+  return built;
 }

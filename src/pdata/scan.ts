@@ -70,6 +70,6 @@ function resultIn({ view, bytes }: WasmInstance, resources: number, unknown: num
 }
 
 /** `count` integers that stand at `at`; WebAssembly's memory is little-endian as every platform of Node is. */
-function copyInts(bytes: Uint8Array, at: number, count: number): Int32Array {
+function copyInts(bytes: Buffer, at: number, count: number): Int32Array {
   return new Int32Array(bytes.buffer, at, count).slice();
 }

@@ -1,6 +1,7 @@
+import type { Slice } from "./mapped-profiles.js";
 import type { Profile } from "./profile.js";
 import { Profiles } from "./profiles.js";
-import { buildRequest, type Slice } from "./rebuild.js";
+import { buildRequest } from "./rebuild.js";
 
 export interface SplitLimit {
   /** Sample messages per piece; 0 = no limit. */

@@ -1,4 +1,6 @@
+import { randomFillSync } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { HASH_KEYS, HASH_LENGTH_KEY, HASH_OUT_KEY } from "./wasm/layout.js";
 
 /** What is used of the WebAssembly API; TypeScript declares it for browsers only. */
 declare const WebAssembly: {
@@ -14,6 +16,12 @@ export interface PdataExports {
   faultPosition(): number;
   faultFirst(): number;
   faultSecond(): number;
+  beginBuild(dictionaryBytes: number, entries: number, profileBytes: number, allEntries: number): number;
+  dictionaryStart(): number;
+  profileStart(): number;
+  addDictionary(bytes: number, profiles: number, profileBytes: number): number;
+  addProfile(bytes: number, from: number, to: number, isPart: boolean): void;
+  finishBuild(): number;
 }
 
 /** Compiled from wasm/ by scripts/build.mjs. */
@@ -26,13 +34,16 @@ const keptBytes = 16 * 1024 * 1024;
 /** The WebAssembly code with a memory of its own. */
 export class WasmInstance {
   readonly exports: PdataExports;
-  bytes: Uint8Array;
+  bytes: Buffer;
   view: DataView;
 
   private constructor() {
     this.exports = new WebAssembly.Instance(compiled, {}).exports as PdataExports;
-    this.bytes = new Uint8Array(this.exports.memory.buffer);
+    this.bytes = Buffer.from(this.exports.memory.buffer);
     this.view = new DataView(this.exports.memory.buffer);
+    randomFillSync(this.bytes, HASH_KEYS, HASH_OUT_KEY + 8 - HASH_KEYS);
+    this.bytes[HASH_LENGTH_KEY] |= 1;
+    this.bytes[HASH_OUT_KEY] |= 1;
   }
 
   private static current: WasmInstance | undefined;
@@ -48,8 +59,15 @@ export class WasmInstance {
     const missing = bytes - this.bytes.length;
     if (missing <= 0) return;
     this.exports.memory.grow(Math.ceil(missing / pageBytes));
-    this.bytes = new Uint8Array(this.exports.memory.buffer);
-    this.view = new DataView(this.exports.memory.buffer);
+    this.refresh();
+  }
+
+  /** Finds the memory anew after a call that may have made it larger. */
+  refresh(): void {
+    const { buffer } = this.exports.memory;
+    if (this.bytes.buffer === buffer) return;
+    this.bytes = Buffer.from(buffer);
+    this.view = new DataView(buffer);
   }
 
   /** Ends the work: an instance that has grown large is not kept. */

@@ -1,5 +1,5 @@
 /**
- * Protobuf wire primitives for the parts that are not the hottest loops (those read bytes by hand: scan, rebuild).
+ * Protobuf wire primitives for the parts that are not the hottest loops (those are WebAssembly: src/pdata/wasm).
  * A Reader never reads past `end` and throws WireError on anything that isn't well-formed.
  */
 export class WireError extends Error {

@@ -6,6 +6,7 @@ import { generateRequest } from "../support/generate.js";
 import { encodeOddly, randomOddity } from "../support/odd-encode.js";
 import { encodeRequest, judge, meaningOf } from "../support/otlp-oracle.js";
 import { createRandom } from "../support/random.js";
+import { field } from "../support/wire-field.js";
 
 const rounds = process.env.FLAMEPIPE_TEST_LONG ? 5000 : 150;
 const bytesOf = (batch: Profiles): Buffer => Buffer.concat(batch.encode());
@@ -48,12 +49,6 @@ describe("what is written oddly keeps its whole meaning", () => {
 function hasReference(verdict: ReturnType<typeof judge>): boolean {
   assert.ok(verdict.ok);
   return /"key_strindex":[1-9]|string_value_strindex/.test(JSON.stringify(verdict.request.resource_profiles ?? []));
-}
-
-/** A length-delimited field of less than 128 bytes. */
-function field(number: number, ...content: (Buffer | string)[]): Buffer {
-  const bytes = Buffer.concat(content.map((part) => (typeof part === "string" ? Buffer.from(part, "hex") : part)));
-  return Buffer.concat([Buffer.from([number * 8 + 2, bytes.length]), bytes]);
 }
 
 describe("one attribute, written by hand", () => {

@@ -4,20 +4,7 @@ import { describe, it } from "node:test";
 import { isFault, type ScanResult, scanRequest } from "../../src/pdata/scan.js";
 import { maxEntries, maxParts } from "../../src/pdata/wasm/numbers.js";
 import { WasmInstance } from "../../src/pdata/wasm-instance.js";
-
-/** Field `number` with content of less than 128 bytes, given as bytes or in hexadecimal. */
-function field(number: number, ...content: (Buffer | string)[]): Buffer {
-  const bytes = Buffer.concat(content.map((part) => (typeof part === "string" ? Buffer.from(part, "hex") : part)));
-  return Buffer.concat([Buffer.from([number * 8 + 2, bytes.length]), bytes]);
-}
-
-/** The same for content of any length. */
-function lengthDelimited(number: number, content: Buffer): Buffer {
-  const length: number[] = [];
-  let rest = content.length;
-  for (; rest > 0x7f; rest >>>= 7) length.push((rest & 0x7f) | 0x80);
-  return Buffer.concat([Buffer.from([number * 8 + 2, ...length, rest]), content]);
-}
+import { field } from "../support/wire-field.js";
 
 const hex = (text: string): Buffer => Buffer.from(text, "hex");
 const resource = (...content: (Buffer | string)[]): Buffer => field(1, field(1, ...content));
@@ -109,12 +96,12 @@ describe("a scan that fails says why and where", () => {
 
   it("has a sentence for values that nest too deep, and for too many entries", () => {
     let value: Buffer = Buffer.alloc(0);
-    for (let depth = 0; depth < 101; depth++) value = lengthDelimited(5, lengthDelimited(1, value));
-    const request = lengthDelimited(1, lengthDelimited(1, lengthDelimited(1, lengthDelimited(2, value))));
+    for (let depth = 0; depth < 101; depth++) value = field(5, field(1, value));
+    const request = field(1, field(1, field(1, field(2, value))));
     assert.match(reasonOf(request), /^attribute values nest too deep /);
     const entries = Buffer.alloc(2 * (maxEntries + 1));
     for (let i = 0; i < entries.length; i += 2) entries.writeUInt16BE(0x3a00, i);
-    const answer = scanRequest(lengthDelimited(2, entries), false);
+    const answer = scanRequest(field(2, entries), false);
     assert.ok(isFault(answer) && answer.isFinal);
     assert.match(answer.reason, /^more than 2097152 entries in stack_table /);
   });
@@ -156,7 +143,7 @@ describe("the memory of the scan", () => {
   it("holds large requests, and is given back after them", () => {
     const before = scanned(recorded);
     const filler = Buffer.alloc(20_000_000, "x");
-    const large = Buffer.concat([recorded, lengthDelimited(9, filler)]);
+    const large = Buffer.concat([recorded, field(9, filler)]);
     const result = scanned(large);
     assert.deepEqual(result.unknown, [recorded.length, large.length]);
     assert.deepEqual({ ...result, unknown: [] }, before);

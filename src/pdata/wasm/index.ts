@@ -1,1 +1,2 @@
+export { addDictionary, addProfile, beginBuild, dictionaryStart, finishBuild, profileStart } from "./build";
 export { faultCode, faultFirst, faultPosition, faultSecond, scan } from "./scan";
