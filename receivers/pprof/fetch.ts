@@ -31,12 +31,15 @@ export function createScrapeClient(config: ScrapeClientConfig, settings: Setting
   };
 }
 
+/** net/http/pprof says octet-stream, fgprof nothing, which Go's server takes for gzip, others what is inside. */
+const binaryTypes = /^application\/(octet-stream|(x-)?gzip|(x-)?protobuf)\s*(;|$)/i;
+
 /** The pprof in an answer, gzip or plain. Throws a PipelineError that says why it is none. */
 export function pprofOf({ status, headers, body, truncated }: HttpResponse, maxBytes: number): Buffer {
   if (status < 200 || status > 299) throw refuse("http_status", `the target answered with HTTP status ${status}`);
   if (truncated) throw refuse("too_large", `the answer is larger than max_body_size (${maxBytes} bytes)`);
   const type = headers["content-type"] ?? "";
-  if (!type.toLowerCase().startsWith("application/octet-stream")) {
+  if (!binaryTypes.test(type)) {
     throw refuse("content_type", `the answer is ${type === "" ? "of no type" : type}, not application/octet-stream`);
   }
   const bytes = decoded(body, headers["content-encoding"] ?? "", maxBytes);

@@ -42,9 +42,9 @@ function named(pprofs: readonly WrittenPprof[], kind: string): WrittenPprof[] {
 }
 
 /** Until each kind has been written `count` times. */
-async function waitForEach(pipeline: RunningPipeline, count: number): Promise<void> {
+async function waitForEach(pipeline: RunningPipeline, count: number, names = kinds): Promise<void> {
   for (const end = performance.now() + patienceMs; ; await sleep(200)) {
-    const missing = kinds.filter((kind) => named(pipeline.written(), kind).length < count);
+    const missing = names.filter((kind) => named(pipeline.written(), kind).length < count);
     if (missing.length === 0) return;
     assert.ok(performance.now() < end, `${missing} came less than ${count} times\n${pipeline.log()}`);
   }
@@ -83,5 +83,38 @@ describe("a Go service with net/http/pprof", { skip: reasonToSkip("go"), timeout
     }
     // A scrape between the two processes may have failed; it is said once for each kind, at most.
     assert.ok((log.match(/can't be scraped/g) ?? []).length <= kinds.length, log);
+  });
+
+  it("gives what godeltaprof and fgprof make, under their plain names", async (t) => {
+    const { folder, problem } = await install("pprof-service", ["go", "build", "-o", "service", "."]);
+    if (problem !== "") return t.skip(problem);
+    const address = `127.0.0.1:${await freePort()}`;
+    await startService(t, folder, address);
+    const on = { enabled: true };
+    const off = { enabled: false };
+    const profiling_config = {
+      ...{ process_cpu: off, memory: off, goroutine: off, mutex: off, block: off },
+      ...{ godeltaprof_memory: on, godeltaprof_mutex: on, godeltaprof_block: on, fgprof: on },
+      custom: { threadcreate: { path: "/debug/pprof/threadcreate" } },
+    };
+    const static_configs = [{ targets: [address], labels: { service_name: "shop" } }];
+    const scrape = { scrape_interval: "3s", profiling_config, static_configs };
+    const pipeline = await startPipeline({ pprof: { scrape_configs: [scrape] } });
+    t.after(() => pipeline.close());
+    const names = ["memory", "mutex", "block", "fgprof", "threadcreate"];
+    await waitForEach(pipeline, 3, names);
+    assert.equal(await pipeline.counted("otelcol_scraper_errored_profile_records"), 0);
+    const { pprofs } = await pipeline.finish();
+    for (const one of pprofs) for (const total of Object.values(one.totals)) assert.ok(total >= 0n, one.path);
+    for (const kind of ["memory", "mutex", "block"]) {
+      const [type, frame, , most] = bounds[kind];
+      const value = valueUnder(pprofs, `shop-${kind}`, type, frame);
+      assert.ok(value > 0 && value < most * named(pprofs, kind).length, `${kind}: ${value} of ${type}`);
+    }
+    // fgprof counts goroutines whether they run or wait: four of these, one of those.
+    const [contending, burning] = ["main.contend", "main.burnCPU"].map((frame) =>
+      valueUnder(pprofs, "shop-fgprof", "time/nanoseconds", frame),
+    );
+    assert.ok(contending > 3.8 * burning && contending < 4.2 * burning, `${contending} and ${burning} ns`);
   });
 });

@@ -155,6 +155,14 @@ describe("pprof receiver, scraping", () => {
     });
   }
 
+  for (const type of ["application/x-gzip", "application/gzip", "application/x-protobuf; proto=Profile"]) {
+    it(`takes a pprof of type ${type}`, async () => {
+      const answer = { headers: { "content-type": type }, body: recordedPprof("goroutine") };
+      const { pass, sink } = await run({ "/debug/pprof/goroutine": [answer] }, only("goroutine"));
+      await pass(round, () => sink.taken.length === 1);
+    });
+  }
+
   const refusals: [string, Answer, string][] = [
     ["a status other than 2xx", { status: 404, body: "404 page not found\n" }, "http_status"],
     ["a redirect", { status: 302, headers: { location: "/elsewhere" } }, "http_status"],

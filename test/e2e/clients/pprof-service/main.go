@@ -1,4 +1,5 @@
-// A service with net/http/pprof on the address of its argument: it burns CPU, allocates and contends.
+// A service with net/http/pprof, godeltaprof and fgprof on the address of its argument: it burns CPU, allocates and
+// contends.
 package main
 
 import (
@@ -11,6 +12,9 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/felixge/fgprof"
+	_ "github.com/grafana/pyroscope-go/godeltaprof/http/pprof"
 )
 
 var (
@@ -58,6 +62,7 @@ func main() {
 	for i := 0; i < 4; i++ {
 		go contend()
 	}
+	http.Handle("/debug/fgprof", fgprof.Handler())
 	fmt.Println("listening")
 	panic(http.Serve(listener, nil))
 }
