@@ -5,6 +5,7 @@ import type { Logger } from "../../src/telemetry/log.js";
 const maxLines = 20;
 const windowMs = 10_000;
 const maxLineLength = 500;
+const troubled = /\b(?:warn|warning|error|fatal|panic|failed|can't|cannot)\b/i;
 
 /** Writes what an agent says to our log, at a bounded rate. */
 export function createAgentLog(log: Logger, clock: Clock): (line: string) => void {
@@ -23,6 +24,7 @@ export function createAgentLog(log: Logger, clock: Clock): (line: string) => voi
       quiet = 0;
     }
     if (++lines > maxLines) quiet++;
-    else log.warn("The agent says", { line: text.slice(0, maxLineLength) });
+    else if (troubled.test(text)) log.warn("The agent says", { line: text.slice(0, maxLineLength) });
+    else log.info("The agent says", { line: text.slice(0, maxLineLength) });
   };
 }
