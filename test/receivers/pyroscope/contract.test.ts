@@ -8,8 +8,8 @@ import { type PyroscopeDouble, startPyroscopeDouble } from "../../support/pyrosc
 import { grpcStatus, isTaken, type Reply, send } from "./client.js";
 
 /*
- * Every recorded request to a real Pyroscope, sent to receivers/pyroscope -> exporters/pyroscope -> a stand-in for
- * Pyroscope. What a client is told and what is stored has to be what it was without us in between.
+ * Every recorded request to a real Pyroscope, sent to receivers/pyroscope (OTLP to receivers/otlp) -> exporters/pyroscope
+ * -> a stand-in for Pyroscope. What a client is told and what is stored has to be what it was without us in between.
  */
 
 interface Case {
@@ -24,9 +24,11 @@ interface Case {
   stored?: Record<string, string>;
 }
 
-const { cases } = JSON.parse(readFileSync("test/fixtures/wire/pyroscope-contract/receive.json", "utf8")) as {
-  cases: Case[];
-};
+function casesOf(file: string): Case[] {
+  return JSON.parse(readFileSync(`test/fixtures/wire/pyroscope-contract/${file}`, "utf8")).cases;
+}
+
+const cases = [...casesOf("receive.json"), ...casesOf("otlp.json")];
 
 interface Difference {
   readonly why: string;
@@ -74,6 +76,44 @@ const differences: Readonly<Record<string, Difference>> = {
   ratelimit_push: taken("no rate limit", cpuOnly(40)),
   ratelimit_push_grpc: taken("no rate limit", cpuOnly(40)),
   ratelimit_ingest: taken("no rate limit", cpuOnly(40)),
+  tenant_missing_otlp_http: taken("a tenant is not asked for", cpuOnly(400_000_000)),
+  tenant_missing_otlp_grpc: taken("a tenant is not asked for", cpuOnly(400_000_000)),
+  // OTLP as the Collector takes it, not as Pyroscope does.
+  otlp_http_valid_protobuf: refused("application/protobuf is no content type of OTLP"),
+  otlp_http_ctype_json_charset: taken("a content type may have parameters", cpuOnly(400_000_000)),
+  otlp_http_ctype_proto_charset: taken("a content type may have parameters", cpuOnly(400_000_000)),
+  otlp_http_encoding_identity: taken("identity is an encoding", cpuOnly(400_000_000)),
+  otlp_http_encoding_deflate: refused("no deflate stream; Pyroscope answers 200 and stores nothing"),
+  otlp_http_encoding_snappy: refused("an unknown encoding; Pyroscope answers 200 and stores nothing"),
+  otlp_http_on_grpc_path: refused("not served over HTTP/1.1; Pyroscope answers 200 and stores nothing"),
+  otlp_http_json_unknown_field: taken("unknown fields are ignored", cpuOnly(400_000_000)),
+  otlp_http_empty_body: taken("a request of nothing", {}),
+  otlp_http_json_empty_object: taken("a request of nothing", {}),
+  otlp_grpc_empty: taken("a request of nothing", {}),
+  otlp_http_missing_resource_profiles: taken("a request of nothing", {}),
+  otlp_grpc_missing_resource_profiles: taken("a request of nothing", {}),
+  otlp_http_bad_attribute_index: refused("an index out of range; Pyroscope answers 200 and stores nothing"),
+  otlp_grpc_bad_attribute_index: refused("an index out of range; Pyroscope answers 200 and stores nothing"),
+  otlp_http_one_value_three_timestamps: refused("values and timestamps must be equal in number"),
+  otlp_http_values_and_timestamps: taken("a value for each timestamp", cpuOnly(400_000_000)),
+  otlp_http_empty_mapping_table: taken("nothing refers to a mapping", cpuOnly(400_000_000)),
+  otlp_http_empty_stack: taken("a sample without a stack counts", cpuOnly(400_000_000)),
+  otlp_http_null_resource: taken("a resource may be missing", cpuOnly(400_000_000)),
+  otlp_http_attrs_31: taken("the label that tells least is left out", cpuOnly(400_000_000)),
+  otlp_grpc_attrs_31: taken("the label that tells least is left out", cpuOnly(400_000_000)),
+  otlp_http_sample_service_name: taken("sample attributes make no series", cpuOnly(400_000_000)),
+  // Our exporter's names.
+  otlp_http_missing_sample_type: taken("named by the period type", { "cpu:::cpu:nanoseconds": "8" }),
+  otlp_grpc_missing_sample_type: taken("named by the period type", { "cpu:::cpu:nanoseconds": "8" }),
+  otlp_http_no_period_type: taken("named by the sample type", { "samples:samples:count::": "8" }),
+  otlp_grpc_no_period_type: taken("named by the sample type", { "samples:samples:count::": "8" }),
+  otlp_http_period_zero: taken("counts of CPU", { "process_cpu:samples:count:cpu:nanoseconds": "8" }),
+  otlp_http_kind_events: taken("named by the sample type", { "events:events:count::": "8" }),
+  otlp_http_kind_cpu_cpu: taken("as Pyroscope's agents name it", cpuOnly(80)),
+  otlp_http_kind_inuse_space: taken("as Pyroscope's agents name it", { "memory:inuse_space:bytes:space:bytes": "8" }),
+  otlp_http_kind_contentions: taken("as Pyroscope's agents name it", {
+    "mutex:contentions:count:contentions:count": "8",
+  }),
 };
 
 /** Answers that depend on the clock. */
@@ -94,19 +134,22 @@ const recordedAtMs = 1795354402318;
 let double: PyroscopeDouble;
 let service: Service;
 let port: number;
+let otlp: { http: number; grpc: number };
 let nowMs = recordedAtMs;
 
 before(async () => {
   double = await startPyroscopeDouble({ nowMs: () => nowMs });
   port = await freePort();
+  otlp = { http: await freePort(), grpc: await freePort() };
   ({ service } = await buildFromYaml(`
 receivers:
   pyroscope: {endpoint: "127.0.0.1:${port}"}
+  otlp: {protocols: {http: {endpoint: "127.0.0.1:${otlp.http}"}, grpc: {endpoint: "127.0.0.1:${otlp.grpc}"}}}
 exporters:
   pyroscope: {endpoint: "${double.url}", sending_queue: {enabled: false}, retry_on_failure: {enabled: false}}
 service:
   pipelines:
-    profiles: {receivers: [pyroscope], exporters: [pyroscope]}
+    profiles: {receivers: [pyroscope, otlp], exporters: [pyroscope]}
 `));
   await service.start();
 });
@@ -118,6 +161,11 @@ after(async () => {
 
 function bodyOf({ body, recorded }: Case): Buffer {
   return recorded ? readFileSync(`test/fixtures/wire/${recorded}`) : Buffer.from(body ?? "", "base64");
+}
+
+function portOf({ name, http2 }: Case): number {
+  if (!/otlp/.test(name)) return port;
+  return http2 ? otlp.grpc : otlp.http;
 }
 
 const nonZero = (totals: Record<string, string | bigint>) =>
@@ -136,7 +184,7 @@ for (const one of cases) {
   test(one.name, async () => {
     nowMs = /from-(garbage|relative)/.test(one.url) ? Date.now() : recordedAtMs;
     double.stored.length = 0;
-    const reply = await send(port, { ...one, body: bodyOf(one) });
+    const reply = await send(portOf(one), { ...one, body: bodyOf(one) });
     const difference = differences[one.name];
     const theirs = one.answer.status === 200 && !one.answer.grpcStatus;
     assert.equal(isTaken(reply), difference?.taken ?? theirs, describe(reply));
@@ -149,6 +197,10 @@ for (const one of cases) {
     else assert.ok(reply.status >= 400 && reply.status < 500 && reply.status !== 429, describe(reply));
   });
 }
+
+test("all 342 are here but for queries, and for OTLP of the eBPF profiler and past a rate limit", () => {
+  assert.equal(cases.length, 342 - 7 - 2 - 2);
+});
 
 test("every listed difference is one", () => {
   const names = new Set(cases.map(({ name }) => name));
