@@ -31,8 +31,11 @@ export function parseMultipart(body: Buffer, boundary: string): Map<string, Buff
     // A part without content has its delimiter right behind the headers.
     const next = body.indexOf(delimiter, start - lineEnd.length);
     if (next < 0) throw badInput("multipart: cut short, the closing boundary is missing");
-    if (fields.has(name)) throw badInput(`multipart: the field ${JSON.stringify(name)} comes twice`);
-    fields.set(name, body.subarray(start, Math.max(start, next)));
+    const content = body.subarray(start, Math.max(start, next));
+    // Pyroscope takes the first; what the second says would be lost.
+    if (fields.get(name)?.equals(content) === false)
+      throw badInput(`multipart: the field ${JSON.stringify(name)} comes twice`);
+    fields.set(name, content);
     at = afterDelimiter(body, next + delimiter.length);
   }
   return fields;
