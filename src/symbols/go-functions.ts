@@ -111,14 +111,22 @@ function framesOf(readAt: ReadAt, table: GoTable, module: GoModule, { record, pc
     const index = table.values.valueAt(tree.values, at);
     const call = index < 0 ? undefined : inlinedCall(readAt, table, tree.address, index);
     if (!call || call.name === "") break;
-    frames.push({ name: call.name, systemName: "", ...positionAt(table, record, at), startLine: call.startLine });
+    frames.push({ ...goNames(call.name), ...positionAt(table, record, at), startLine: call.startLine });
     if (call.parentPc < 0 || call.parentPc === at) break;
     at = call.parentPc;
   }
   const name = table.texts.at(table.namesAt + field(table, record, NAME));
   const startLine = table.version === "1.20" ? field(table, record, START_LINE) | 0 : 0;
-  if (name !== "") frames.push({ name, systemName: "", ...positionAt(table, record, at), startLine });
+  if (name !== "") frames.push({ ...goNames(name), ...positionAt(table, record, at), startLine });
   return frames;
+}
+
+/** The name as Go's runtime and so `go tool pprof` writes it: type arguments, which are shapes, become dots. */
+function goNames(inTable: string): { name: string; systemName: string } {
+  const open = inTable.indexOf("[");
+  const close = open < 0 ? -1 : inTable.lastIndexOf("]");
+  if (close <= open) return { name: inTable, systemName: "" };
+  return { name: `${inTable.slice(0, open)}[...]${inTable.slice(close + 1)}`, systemName: inTable };
 }
 
 function positionAt(table: GoTable, record: number, pc: number): { file: string; line: number } {

@@ -22,7 +22,7 @@ const functions: TinyGoFunction[] = [
       { name: "main.inner", from: 0x28, to: 0x30, parentPc: 0x20, startLine: 3 },
     ],
   },
-  { name: "main.largest[...]", size: 0x20, file: "/src/list.go", startLine: 30, lines: [[0, 31]] },
+  { name: "main.largest[go.shape.int]", size: 0x20, file: "/src/list.go", startLine: 30, lines: [[0, 31]] },
 ];
 
 const open = (file: Buffer) => openBinary(bufferSource(file), { maxTableBytes: 1 << 20, demangle: (name) => name });
@@ -39,7 +39,9 @@ describe("Go's line table", () => {
     assert.equal(program.functionCount, 2);
     assert.deepEqual(program.framesAt(text), [frame("main.main", "/src/main.go", 10, 10)]);
     assert.deepEqual(program.framesAt(text + 0x3f), [frame("main.main", "/src/main.go", 12, 10)]);
-    assert.deepEqual(program.framesAt(text + 0x5f), [frame("main.largest[...]", "/src/list.go", 31, 30)]);
+    assert.deepEqual(program.framesAt(text + 0x5f), [
+      { ...frame("main.largest[...]", "/src/list.go", 31, 30), systemName: "main.largest[go.shape.int]" },
+    ]);
     assert.equal(program.framesAt(text + 0x60), undefined);
     assert.equal(program.framesAt(text - 1), undefined);
   });
