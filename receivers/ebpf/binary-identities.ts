@@ -92,12 +92,19 @@ export class BinaryIdentities {
 /** Ends the reading of a file whose tables would have it read again and again. */
 function withinBudget(source: ByteSource, maxBytes: number): ByteSource {
   let left = maxBytes;
+  const take = (length: number): void => {
+    if (length > left) throw new InvalidBinaryError("headers larger than may be read");
+    left -= length;
+  };
   return {
     size: source.size,
     read(offset, length) {
-      if (length > left) throw new InvalidBinaryError("headers larger than may be read");
-      left -= length;
+      take(length);
       return source.read(offset, length);
+    },
+    readInto(target, offset, length) {
+      take(length);
+      source.readInto(target, offset, length);
     },
     close: () => source.close(),
   };

@@ -6,6 +6,8 @@ export interface ByteSource {
   readonly size: number;
   /** [offset, offset + length); throws InvalidBinaryError unless all of it is inside, and within `maxReadBytes`. */
   read(offset: number, length: number): Buffer;
+  /** As `read`, to the beginning of `target`. */
+  readInto(target: Buffer, offset: number, length: number): void;
   close(): void;
 }
 
@@ -26,6 +28,10 @@ export function bufferSource(bytes: Buffer, maxReadBytes = defaultMaxReadBytes):
     read(offset, length) {
       checkRange(offset, length, bytes.length, maxReadBytes);
       return bytes.subarray(offset, offset + length);
+    },
+    readInto(target, offset, length) {
+      checkRange(offset, length, bytes.length, Math.min(maxReadBytes, target.length));
+      bytes.copy(target, 0, offset, offset + length);
     },
     close() {},
   };
@@ -58,14 +64,22 @@ export function openFileSource(path: string, maxReadBytes = defaultMaxReadBytes)
     read(offset, length) {
       checkRange(offset, length, size, maxReadBytes);
       const out = Buffer.allocUnsafeSlow(length);
-      let filled = 0;
-      while (filled < length) {
-        const got = readSync(fd, out, filled, length - filled, offset + filled);
-        if (got === 0) throw new InvalidBinaryError("the file became shorter while it was read");
-        filled += got;
-      }
+      fill(fd, out, offset, length);
       return out;
+    },
+    readInto(target, offset, length) {
+      checkRange(offset, length, size, Math.min(maxReadBytes, target.length));
+      fill(fd, target, offset, length);
     },
     close,
   };
+}
+
+function fill(fd: number, target: Buffer, offset: number, length: number): void {
+  let filled = 0;
+  while (filled < length) {
+    const got = readSync(fd, target, filled, length - filled, offset + filled);
+    if (got === 0) throw new InvalidBinaryError("the file became shorter while it was read");
+    filled += got;
+  }
 }

@@ -1,24 +1,27 @@
-/** Integers that the unfolded tables of one binary may take together: 16 MiB. */
+/** Integers that the places of one binary may take together: 16 MiB. */
 const maxPoolInts = 4 * 1024 * 1024;
 const firstPoolInts = 16 * 1024;
-/** Longest table that is unfolded: one that is longer is broken, or of a function of megabytes. */
+/** Steps from one place that is remembered to the next. */
+const stride = 32;
+/** Longest table that is read to its end: one that is longer is broken, or of a function of megabytes. */
 const maxSteps = 1024 * 1024;
 
 /**
- * Values by pc as Go writes them: pairs of varints, how the value changes and for how long it holds. A table is unfolded
- * when it is first asked for, and looked up by halving from then on. When the unfolded ones have become too large all of
- * them are forgotten.
+ * Values by pc as Go writes them: pairs of varints, how the value changes and for how long it holds. The first time that a
+ * table is asked for, places in it are remembered, so that from then on a look-up reads a few steps of it. When these are
+ * too many all of them are forgotten.
  */
 export class PcValues {
   private readonly bytes: Buffer;
   private readonly quantum: number;
-  /** Per table: number of steps, the pc at which each step ends, the value of each. */
+  /** Per table: the number of its places, then of each the pc and the value that it begins with, and where it is. */
   private pool = new Int32Array(firstPoolInts);
   private used = 0;
-  private readonly places = new Map<number, number>();
-  /** What was unfolded last: pcs, and behind them values. */
-  private readonly ends: number[] = [];
-  private readonly values: number[] = [];
+  private readonly tables = new Map<number, number>();
+  /** Where `step` is: behind it the value that holds from the pc before up to `pc`. */
+  private at = 0;
+  private value = -1;
+  private pc = 0;
 
   constructor(bytes: Buffer, quantum: number) {
     this.bytes = bytes;
@@ -26,29 +29,42 @@ export class PcValues {
   }
 
   get byteSize(): number {
-    return this.pool.byteLength + 40 * this.places.size;
+    return this.pool.byteLength + 40 * this.tables.size;
   }
 
-  /** The value of the table that begins at byte `at`, at `pc` (offset from the function's start); -1 where it has none. */
-  valueAt(at: number, pc: number): number {
-    const place = this.places.get(at) ?? this.unfold(at);
+  /** The value of the table that begins at byte `start`, at `pc` (offset from the function's start); -1 where it has none. */
+  valueAt(start: number, pc: number): number {
+    const table = this.tables.get(start) ?? this.index(start);
     const { pool } = this;
-    const count = pool[place];
     let low = 0;
-    let high = count;
-    while (low < high) {
+    let high = pool[table];
+    while (high - low > 1) {
       const middle = (low + high) >>> 1;
-      if (pool[place + 1 + middle] <= pc) low = middle + 1;
+      if (pool[table + 1 + 3 * middle] <= pc) low = middle;
       else high = middle;
     }
-    return low < count ? pool[place + 1 + count + low] : -1;
+    if (high === 0) return -1;
+    this.pc = pool[table + 1 + 3 * low];
+    this.value = pool[table + 2 + 3 * low];
+    this.at = pool[table + 3 + 3 * low];
+    while (this.step(start)) if (pc < this.pc) return this.value;
+    return -1;
   }
 
-  private unfold(at: number): number {
-    const count = this.decode(at);
-    const needed = 1 + 2 * count;
+  /** Remembers every 32nd place of a table; returns where they stand in the pool. */
+  private index(start: number): number {
+    this.at = start;
+    this.value = -1;
+    this.pc = 0;
+    const places: number[] = [];
+    for (let steps = 0; steps < maxSteps; steps++) {
+      const { pc, value, at } = this;
+      if (!this.step(start)) break;
+      if (steps % stride === 0) places.push(pc, value, at);
+    }
+    const needed = 1 + places.length;
     if (this.used + needed > maxPoolInts) {
-      this.places.clear();
+      this.tables.clear();
       this.used = 0;
     }
     if (this.used + needed > this.pool.length) {
@@ -56,48 +72,40 @@ export class PcValues {
       larger.set(this.pool.subarray(0, this.used));
       this.pool = larger;
     }
-    const place = this.used;
-    this.pool[place] = count;
-    for (let i = 0; i < count; i++) {
-      this.pool[place + 1 + i] = this.ends[i];
-      this.pool[place + 1 + count + i] = this.values[i];
-    }
+    const table = this.used;
+    this.pool[table] = places.length / 3;
+    this.pool.set(places, table + 1);
     this.used += needed;
-    this.places.set(at, place);
-    return place;
+    this.tables.set(start, table);
+    return table;
   }
 
-  /** Fills `ends` and `values`; returns the number of steps. */
-  private decode(start: number): number {
-    const { bytes, quantum, ends, values } = this;
-    let at = start;
-    let value = -1;
-    let reached = 0;
-    let count = 0;
-    while (at < bytes.length && count < maxSteps) {
-      let delta = 0;
-      let shift = 0;
-      let byte = 0x80;
-      while (byte >= 0x80 && at < bytes.length && shift < 35) {
-        byte = bytes[at++];
-        delta |= (byte & 0x7f) << shift;
-        shift += 7;
-      }
-      if (delta === 0 && count > 0) break;
-      value = (value + ((delta & 1) !== 0 ? ~(delta >>> 1) : delta >>> 1)) | 0;
-      let pcDelta = 0;
-      shift = 0;
-      byte = 0x80;
-      while (byte >= 0x80 && at < bytes.length && shift < 35) {
-        byte = bytes[at++];
-        pcDelta |= (byte & 0x7f) << shift;
-        shift += 7;
-      }
-      reached += (pcDelta >>> 0) * quantum;
-      if (reached > 0x7fffffff) break;
-      ends[count] = reached;
-      values[count++] = value;
+  /** Reads the next pair of the table that begins at `start`; false at its end. */
+  private step(start: number): boolean {
+    const { bytes } = this;
+    let { at } = this;
+    if (at >= bytes.length) return false;
+    const isFirst = at === start;
+    let delta = 0;
+    let shift = 0;
+    let byte = 0x80;
+    while (byte >= 0x80 && at < bytes.length && shift < 35) {
+      byte = bytes[at++];
+      delta |= (byte & 0x7f) << shift;
+      shift += 7;
     }
-    return count;
+    if (delta === 0 && !isFirst) return false;
+    this.value = (this.value + ((delta & 1) !== 0 ? ~(delta >>> 1) : delta >>> 1)) | 0;
+    let pcDelta = 0;
+    shift = 0;
+    byte = 0x80;
+    while (byte >= 0x80 && at < bytes.length && shift < 35) {
+      byte = bytes[at++];
+      pcDelta |= (byte & 0x7f) << shift;
+      shift += 7;
+    }
+    this.pc += (pcDelta >>> 0) * this.quantum;
+    this.at = at;
+    return this.pc <= 0x7fffffff;
   }
 }
