@@ -81,18 +81,17 @@ export class CodePlaces {
 
   /**
    * The place of an address that a profiler says is in this file. perf gives offsets in the file, older ones addresses at
-   * run time.
+   * run time; in a program at fixed addresses one number may be either, and then it is an offset.
    */
   inFile(process: HostProcess, path: string, address: bigint): CodePlace | undefined {
-    const found = this.search(process, (list) =>
-      list.find((region) => region.path === path && (holds(region, address) || holdsOffset(region, address))),
-    );
+    const found = this.search(process, (list) => {
+      const own = list.filter((region) => region.path === path);
+      return own.find((region) => holdsOffset(region, address)) ?? own.find((region) => holds(region, address));
+    });
     if (!found) return undefined;
-    return this.placeIn(
-      process,
-      found,
-      holds(found.region, address) ? address : address - found.region.fileOffset + found.region.start,
-    );
+    const { start, fileOffset } = found.region;
+    const isOffset = holdsOffset(found.region, address);
+    return this.placeIn(process, found, isOffset ? address - fileOffset + start : address);
   }
 
   private placeIn(process: HostProcess, { region, remote }: Found, address: bigint): CodePlace | undefined {

@@ -108,6 +108,13 @@ describe("places of addresses", () => {
     assert.equal(own.inFile(process, "/srv/other", 0x1234n), undefined);
   });
 
+  it("are by offset where a program at fixed addresses has the same number as an address, too", () => {
+    const fixed = "00402000-00404000 r-xp 00401000 08:01 78 /srv/large\n";
+    const { places: own } = places();
+    assert.equal(own.inFile(processOf(8, { maps: fixed }), "/srv/large", 0x402234n)?.address, 0x403234n);
+    assert.equal(own.inFile(processOf(8, { maps: fixed }), "/srv/large", 0x403fffn)?.address, 0x403fffn);
+  });
+
   it("are looked for again when an address is new, once an interval; a process that ended keeps those it had", () => {
     const process = processOf(7, { maps: "" });
     const { places: own } = places();
