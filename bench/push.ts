@@ -89,7 +89,9 @@ processors:
     rules:
       - {source_labels: [service_name], regex: "shop\\\\.(.*)", target_label: team, replacement: "$1"}
 exporters:
-  pyroscope: {endpoint: "http://127.0.0.1:${sinkPort}"}
+  pyroscope:
+    endpoint: "http://127.0.0.1:${sinkPort}"
+    sending_queue: {queue_size: 100, block_on_overflow: true}
 service:
   telemetry:
     metrics:

@@ -102,7 +102,7 @@ export function createSender(options: SenderOptions): (profiles: Profiles, ctx: 
   function nextProfile(progress: BatchProgress): SeriesProfile | undefined {
     while (progress.ready.length === 0 && progress.encoder.remaining > 0) {
       const { profiles, lost, cause } = progress.encoder.take();
-      progress.lose("rejected", lost, toPipelineError(cause));
+      if (lost > 0) progress.lose("rejected", lost, toPipelineError(cause));
       progress.ready = profiles.reverse();
     }
     return progress.ready.pop();

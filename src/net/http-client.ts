@@ -1,15 +1,15 @@
 import type { Dispatcher } from "undici";
 import { z } from "zod";
-import { Code, PipelineError, permanent, retryable } from "../component/errors.js";
+import { permanent } from "../component/errors.js";
 import type { Settings } from "../component/factory.js";
 import { duration } from "../component/schema.js";
 import { codingOf, compressionFields, encode } from "./compression.js";
 import { headerEntries, headersField } from "./headers.js";
+import { exchange, type HttpResponse } from "./http-exchange.js";
 import { createTlsSource, loadClientTls, type TlsSource } from "./tls.js";
 import { tlsClientSchema } from "./tls-config.js";
 
-/** A backend's answer is cut off here. */
-export const defaultMaxResponseBytes = 4 * 1024 * 1024;
+export { defaultMaxResponseBytes, type HttpResponse } from "./http-exchange.js";
 
 /** Keys of a client over HTTP, to be spread into a component's strict schema (all but `timeout`, whose default differs). */
 export const httpClientFields = {
@@ -59,15 +59,6 @@ export interface HttpRequest {
   maxResponseBytes?: number;
 }
 
-export interface HttpResponse {
-  status: number;
-  /** Names in lower case; repeated ones joined with ", ". */
-  headers: Readonly<Record<string, string>>;
-  body: Buffer;
-  /** True if the body was longer than the cap. */
-  truncated: boolean;
-}
-
 export interface HttpClient {
   /**
    * Resolves with any HTTP answer; redirects are answers too and never followed. Rejects with a retryable PipelineError
@@ -91,10 +82,17 @@ export function createHttpClient(config: HttpClientConfig, settings: Pick<Settin
   const common = Object.fromEntries(headerEntries(config.headers));
   common["user-agent"] ??= `${settings.build.name}/${settings.build.version} (${process.platform}/${process.arch})`;
   let dispatcher: Dispatcher | undefined;
+  // Exporters ask for one URL again and again.
+  let last = { text: "", url: new URL("http://localhost") };
+
+  function urlOf(text: string): URL {
+    if (last.text !== text) last = { text, url: resolveUrl(config.endpoint, text) };
+    return last.url;
+  }
 
   return {
     async request(request) {
-      const url = resolveUrl(config.endpoint, request.url);
+      const url = urlOf(request.url);
       const headers: Record<string, string> = { ...common, ...request.headers };
       let parts = request.body === undefined ? [] : Buffer.isBuffer(request.body) ? [request.body] : request.body;
       if (parts.length > 0 && coding !== "none" && headers["content-encoding"] === undefined) {
@@ -105,7 +103,11 @@ export function createHttpClient(config: HttpClientConfig, settings: Pick<Settin
         const undici = await loadUndici();
         dispatcher ??= createDispatcher(undici, config, source);
       }
-      return exchange(dispatcher, url, request, headers, parts, config.disable_keep_alives);
+      const body = parts.length === 0 ? null : parts.length === 1 ? parts[0] : Buffer.concat(parts as Buffer[]);
+      const method = request.method as Dispatcher.HttpMethod;
+      const { origin, pathname, search } = url;
+      const reset = config.disable_keep_alives;
+      return exchange(dispatcher, { origin, path: pathname + search, method, headers, body, reset }, request);
     },
     async close() {
       const closing = dispatcher;
@@ -154,83 +156,5 @@ function createDispatcher(
       }
       connector(target, callback);
     },
-  });
-}
-
-async function exchange(
-  dispatcher: Dispatcher,
-  url: URL,
-  request: HttpRequest,
-  headers: Record<string, string>,
-  parts: readonly Buffer[],
-  once: boolean,
-): Promise<HttpResponse> {
-  const timeout = request.timeoutMs ? AbortSignal.timeout(Math.ceil(request.timeoutMs)) : undefined;
-  const signals = [request.signal, timeout].filter((signal) => signal !== undefined);
-  const body = parts.length === 0 ? null : parts.length === 1 ? parts[0] : Buffer.concat(parts as Buffer[]);
-  try {
-    const answer = await dispatcher.request({
-      origin: url.origin,
-      path: url.pathname + url.search,
-      method: request.method as Dispatcher.HttpMethod,
-      headers,
-      body,
-      reset: once,
-      signal: signals.length > 1 ? AbortSignal.any(signals) : signals[0],
-    });
-    const maxBytes = request.maxResponseBytes ?? defaultMaxResponseBytes;
-    const read = await readCapped(answer.body, maxBytes);
-    return { status: answer.statusCode, headers: flatten(answer.headers), body: read.body, truncated: read.truncated };
-  } catch (error) {
-    throw networkError(error, timeout, request);
-  }
-}
-
-async function readCapped(
-  stream: Dispatcher.ResponseData["body"],
-  maxBytes: number,
-): Promise<{ body: Buffer; truncated: boolean }> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of stream) {
-    const buffer = chunk as Buffer;
-    if (size + buffer.length > maxBytes) {
-      chunks.push(buffer.subarray(0, maxBytes - size));
-      // Leaving the loop destroys the stream and with it the connection.
-      return { body: Buffer.concat(chunks), truncated: true };
-    }
-    chunks.push(buffer);
-    size += buffer.length;
-  }
-  return { body: chunks.length === 1 ? chunks[0] : Buffer.concat(chunks), truncated: false };
-}
-
-function flatten(headers: Record<string, string | string[] | undefined>): Record<string, string> {
-  const flat: Record<string, string> = Object.create(null);
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) flat[name] = Array.isArray(value) ? value.join(", ") : value;
-  }
-  return flat;
-}
-
-function networkError(cause: unknown, timeout: AbortSignal | undefined, request: HttpRequest): PipelineError {
-  if (cause instanceof PipelineError) return cause;
-  if (timeout?.aborted && !request.signal?.aborted) {
-    return retryable(`no answer within ${request.timeoutMs} ms`, {
-      code: Code.DEADLINE_EXCEEDED,
-      reason: "timeout",
-      cause,
-    });
-  }
-  if (request.signal?.aborted)
-    return retryable("the request was cancelled", { code: Code.CANCELLED, reason: "cancelled", cause });
-  const error = cause as NodeJS.ErrnoException;
-  if (error.code === "UND_ERR_INVALID_ARG") {
-    return permanent(`the request cannot be sent: ${error.message}`, { reason: "bad_request", cause });
-  }
-  const code = error.code ?? (error.cause as NodeJS.ErrnoException | undefined)?.code;
-  return retryable(`cannot reach the server: ${error.message || code || "unknown error"}`, {
-    reason: "network",
-    cause,
   });
 }
