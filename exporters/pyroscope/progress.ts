@@ -72,10 +72,14 @@ export class BatchProgress {
     this.retryAfterMs = Math.max(this.retryAfterMs, error.retryAfterMs ?? 0);
   }
 
+  /** What there is to take up in this attempt: pushes, or captures that pushes are made of. */
+  get pending(): number {
+    return this.again.length + this.ready.length + this.encoder.remaining;
+  }
+
   /** The error to retry with, or undefined when there is nothing left to send. */
   unfinished(): PipelineError | undefined {
-    const pending = this.again.length + this.failed.length + this.ready.length + this.encoder.remaining;
-    if (pending === 0) return undefined;
+    if (this.pending + this.failed.length === 0) return undefined;
     const last = this.lastFailure;
     return new PipelineError("retryable", last?.message ?? "the attempt ended before all was sent", {
       code: last?.code ?? Code.CANCELLED,

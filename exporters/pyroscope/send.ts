@@ -64,18 +64,21 @@ export function createSender(options: SenderOptions): (profiles: Profiles, ctx: 
   async function attempt(progress: BatchProgress, ctx: Context): Promise<void> {
     progress.beginAttempt();
     const headers = headersFor(ctx);
-    const most = progress.again.length + progress.ready.length + progress.encoder.remaining;
-    const workers = Array.from({ length: Math.min(most, config.max_concurrency) }, async () => {
-      while (!progress.stopped && !ctx.signal?.aborted) {
-        await permits.acquire();
-        try {
-          if (!(await sendNext(progress, headers, ctx))) return;
-        } finally {
-          permits.release();
-        }
+    const count = Math.min(progress.pending, config.max_concurrency);
+    if (count === 1) return sendSome(progress, headers, ctx);
+    await Promise.all(Array.from({ length: count }, () => sendSome(progress, headers, ctx)));
+  }
+
+  /** Sends as long as there is something to send. */
+  async function sendSome(progress: BatchProgress, headers: Record<string, string>, ctx: Context): Promise<void> {
+    while (progress.pending > 0 && !progress.stopped && !ctx.signal?.aborted) {
+      await permits.acquire();
+      try {
+        if (!(await sendNext(progress, headers, ctx))) return;
+      } finally {
+        permits.release();
       }
-    });
-    await Promise.all(workers);
+    }
   }
 
   /** False when there is nothing to take up. */

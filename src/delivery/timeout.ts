@@ -18,14 +18,16 @@ export interface Attempts {
  */
 export function createAttempts(send: Send, timeoutMs: number, clock: Clock): Attempts {
   const open = new Set<(error: PipelineError) => void>();
+  // Of attempts that nothing but `abort`, which ends them all, can end.
+  const shared = new AbortController();
   let ended: PipelineError | undefined;
 
   function attempt(profiles: Profiles, ctx: Context): Promise<void> {
     if (ended) return Promise.reject(ended);
     if (ctx.signal?.aborted) return Promise.reject(callerGone());
-    const controller = new AbortController();
     const ownDeadlineMs = timeoutMs > 0 ? clock.now() + timeoutMs : undefined;
     const deadlineMs = earlier(ownDeadlineMs, ctx.deadlineMs);
+    const controller = deadlineMs === undefined && !ctx.signal ? shared : new AbortController();
     const sent = callSend(send, profiles, withContext(ctx, { signal: controller.signal, deadlineMs }));
     return settle(sent, ctx.signal, controller, deadlineMs);
   }
