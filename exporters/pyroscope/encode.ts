@@ -2,8 +2,9 @@ import { type Capture, groupCaptures } from "../../src/codec/capture.js";
 import { type Pprof, PprofEncoder, type PprofLimits, type PprofOptions } from "../../src/codec/pprof-encode.js";
 import type { PprofPayload } from "../../src/codec/pprof-payload.js";
 import type { Profiles, ResourceProfiles, ScopeProfiles } from "../../src/pdata/profiles.js";
-import { Writer } from "../../src/proto/wire.js";
-import { collectLabels, fitLabels, type Label, maxLabels, type SeriesLabels } from "./labels.js";
+import { varintSize, writeVarint } from "../../src/proto/wire.js";
+import type { LabelEncoder } from "./label-encoder.js";
+import { collectLabels, maxLabels } from "./labels.js";
 import { nameOf, passedOn } from "./pass-on.js";
 import { type PprofPlan, planCapture } from "./plan.js";
 
@@ -16,7 +17,8 @@ const hopelessBytes = 4 * 1024 * 1024;
 
 /** One profile of one series, not yet on the wire. */
 export interface SeriesProfile {
-  readonly labels: readonly Label[];
+  /** As fields of a Series message. */
+  readonly labels: Buffer;
   readonly pprof: Pprof;
   /** True if the pprof is gzip already. */
   readonly isCompressed: boolean;
@@ -32,8 +34,7 @@ export interface EncodeOptions {
   /** False leaves frames without a function to Pyroscope's own symbolizer. */
   readonly nameFrames: boolean;
   readonly nowMs: () => number;
-  /** Told of each series whose labels had to be left out or cut. */
-  readonly onLabels: (labels: SeriesLabels) => void;
+  readonly labels: LabelEncoder;
 }
 
 /** A capture that is to be encoded, or a pprof that goes on as it came. */
@@ -116,17 +117,9 @@ export class BatchEncoder {
   private passOn({ resource, payload }: PayloadUnit): SeriesProfile[] {
     const { outline, bytes, isCompressed, sampleCount, attributes } = payload;
     if (sampleCount === 0) return [];
-    const candidates = collectLabels(resource.attributes, [], attributes);
-    candidates.set("__name__", nameOf(payload));
     const pprof = { bytes, sampleCount, rowCount: outline.sampleCount };
-    const labels = this.fitted(candidates, maxLabels);
+    const labels = this.options.labels.ofResource(resource, attributes, nameOf(payload));
     return [{ labels, pprof, isCompressed, timeUnixNano: outline.timeUnixNano, tooLarge: false }];
-  }
-
-  private fitted(candidates: ReadonlyMap<string, string>, limit: number): readonly Label[] {
-    const fitted = fitLabels(candidates, limit);
-    if (fitted.dropped.length > 0 || fitted.cut.length > 0) this.options.onLabels(fitted);
-    return fitted.labels;
   }
 
   private encode({ resource, scope, capture }: CaptureUnit, plan: PprofPlan, into: SeriesProfile[]): void {
@@ -137,7 +130,7 @@ export class BatchEncoder {
     const candidates = collectLabels(resource.attributes, scope.attributes, profile.attributes);
     candidates.set("__name__", plan.name);
     if (plan.needsDeltaMark && !candidates.has("__delta__")) candidates.set("__delta__", "false");
-    const labels = this.fitted(candidates, maxLabels - sampleLabelRoom(how));
+    const labels = this.options.labels.encode(candidates, maxLabels - sampleLabelRoom(how));
     const { timeUnixNano } = plan.input;
     for (const pprof of pieces) {
       const tooLarge = pprof.bytes.length > hopelessBytes;
@@ -172,26 +165,18 @@ function samplesOf(unit: Unit): number {
  * PushRequest { series 1 { labels 1 { name 1, value 2 }, samples 2 { raw_profile 1 } } }
  */
 
-/** A PushRequest with one profile of one series, as pieces; `rawProfile` is pprof, gzipped or not. */
-export function encodePush(labels: readonly Label[], rawProfile: Buffer): Buffer[] {
-  const pairs = new Writer(64 * labels.length + 16);
-  for (const [name, value] of labels) {
-    pairs.message(1, () => {
-      pairs.string(1, name);
-      pairs.string(2, value);
-    });
-  }
-  const sample = new Writer(16);
-  sample.tag(1, 2);
-  sample.varint(rawProfile.length);
-  const head = new Writer(pairs.pos + 32);
-  const series = new Writer(pairs.pos + 16);
-  series.raw(pairs.buf, 0, pairs.pos);
-  series.tag(2, 2);
-  series.varint(sample.pos + rawProfile.length);
-  series.raw(sample.buf, 0, sample.pos);
-  head.tag(1, 2);
-  head.varint(series.pos + rawProfile.length);
-  head.raw(series.buf, 0, series.pos);
-  return [head.finish(), rawProfile];
+/** A PushRequest with one profile of one series; `labels` are fields of it, `rawProfile` is pprof, gzipped or not. */
+export function encodePush(labels: Buffer, rawProfile: Buffer): Buffer {
+  const sample = 1 + varintSize(rawProfile.length) + rawProfile.length;
+  const series = labels.length + 1 + varintSize(sample) + sample;
+  const out = Buffer.allocUnsafe(1 + varintSize(series) + series);
+  out[0] = 0x0a;
+  let pos = writeVarint(out, 1, series);
+  pos += labels.copy(out, pos);
+  out[pos++] = 0x12;
+  pos = writeVarint(out, pos, sample);
+  out[pos++] = 0x0a;
+  pos = writeVarint(out, pos, rawProfile.length);
+  rawProfile.copy(out, pos);
+  return out;
 }

@@ -18,6 +18,11 @@ const profileLabelNames: ReadonlySet<string> = new Set([
   "service_root_path",
 ]);
 
+/** True if an attribute of a profile with this key is a label. */
+export function isProfileLabel(key: string): boolean {
+  return profileLabelNames.has(key);
+}
+
 /**
  * How much a label tells, by the longest prefix that matches; those with the highest number go first when there are more
  * than Pyroscope takes. service_name and __name__ always stay.
@@ -87,7 +92,7 @@ export function collectLabels(
 ): Map<string, string> {
   const labels = new Map<string, string>();
   for (const { key, value } of profile) {
-    if (profileLabelNames.has(key)) setOnce(labels, key, labelText(value));
+    if (isProfileLabel(key)) setOnce(labels, key, labelText(value));
   }
   for (const { key, value } of [...resource, ...scope]) {
     if (key.startsWith("__") && !internalNames.has(key)) continue;

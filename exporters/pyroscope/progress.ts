@@ -1,10 +1,10 @@
 import { Code, PipelineError } from "../../src/component/errors.js";
 import type { BatchEncoder, SeriesProfile } from "./encode.js";
-import type { Label } from "./labels.js";
 
 /** One push: a profile of one series, compressed. */
 export interface Push {
-  readonly labels: readonly Label[];
+  /** As fields of a Series message. */
+  readonly labels: Buffer;
   readonly rawProfile: Buffer;
   readonly samples: number;
   readonly timeUnixNano: bigint;

@@ -7,6 +7,7 @@ import type { Profiles } from "../../src/pdata/profiles.js";
 import { noAnswer, type Refusal, refusalOf } from "./answer.js";
 import type { PyroscopeConfig } from "./config.js";
 import { BatchEncoder, encodePush, type SeriesProfile } from "./encode.js";
+import { LabelEncoder } from "./label-encoder.js";
 import { maxLabels, type SeriesLabels } from "./labels.js";
 import { createPermits } from "./permits.js";
 import { BatchProgress, type Push } from "./progress.js";
@@ -32,10 +33,10 @@ export function createSender(options: SenderOptions): (profiles: Profiles, ctx: 
   const { settings, config, client, nowMs } = options;
   const permits = createPermits(config.max_concurrency);
   const unfinished = new WeakMap<Profiles, BatchProgress>();
-  const onLabels = createLabelReport(settings);
+  const labels = new LabelEncoder(createLabelReport(settings));
   const onRefusals = createRefusalLog(settings);
   const nameFrames = config.unnamed_frames === "name";
-  const encodeOptions = { sampleLabels: config.sample_labels, nameFrames, nowMs, onLabels };
+  const encodeOptions = { sampleLabels: config.sample_labels, nameFrames, nowMs, labels };
   const authorization = authorizationOf(config);
 
   async function send(profiles: Profiles, ctx: Context): Promise<void> {

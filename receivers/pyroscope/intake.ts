@@ -6,7 +6,7 @@ import { type Context, withContext } from "../../src/component/context.js";
 import { badInput, Code, PipelineError, permanent } from "../../src/component/errors.js";
 import type { HttpServerRequest } from "../../src/net/http-server.js";
 import type { KeyValue } from "../../src/pdata/any-value.js";
-import { ProfilesBuilder, resourceHead, type ScopeBuilder } from "../../src/pdata/builder.js";
+import { ProfilesBuilder, type ScopeBuilder } from "../../src/pdata/builder.js";
 import { InvalidProfilesError } from "../../src/pdata/invalid.js";
 import { type SealedResource, sealedProfiles } from "../../src/pdata/sealed.js";
 import type { SeriesAttributes } from "./labels.js";
@@ -72,17 +72,19 @@ export class RequestBatch {
 
 /** One series of a request. */
 export class Series implements SeriesScope {
-  readonly attributes: readonly KeyValue[];
   readonly payloads: PprofPayload[] = [];
-  private readonly resource: readonly KeyValue[];
+  private readonly all: SeriesAttributes;
   private readonly open: () => unknown;
   private opened: ScopeBuilder | undefined;
 
   /** `open` has `decodeInto` called. */
-  constructor({ resource, profile }: SeriesAttributes, open: () => unknown) {
-    this.resource = resource;
-    this.attributes = profile;
+  constructor(attributes: SeriesAttributes, open: () => unknown) {
+    this.all = attributes;
     this.open = open;
+  }
+
+  get attributes(): readonly KeyValue[] {
+    return this.all.profile;
   }
 
   get scope(): ScopeBuilder {
@@ -91,12 +93,12 @@ export class Series implements SeriesScope {
   }
 
   decodeInto(builder: ProfilesBuilder): void {
-    this.opened = builder.resource(this.resource).scope();
+    this.opened = builder.resource(this.all.resource).scope();
     for (const payload of this.payloads) payload.decodeInto(this.opened);
   }
 
   sealed(): SealedResource {
-    return { head: resourceHead(this.resource), payloads: this.payloads };
+    return { head: this.all.head, payloads: this.payloads };
   }
 }
 

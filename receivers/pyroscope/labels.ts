@@ -1,13 +1,27 @@
+import { LruCache } from "../../src/attributes/lru-cache.js";
 import { nameAttribute } from "../../src/codec/profile-kinds.js";
 import { type KeyValue, keyValue, stringValue } from "../../src/pdata/any-value.js";
+import { resourceHead } from "../../src/pdata/builder.js";
 
 export type Label = readonly [name: string, value: string];
 
 /** What OTLP calls a series' labels. */
-export interface SeriesAttributes {
+export class SeriesAttributes {
   readonly resource: readonly KeyValue[];
   /** Goes to each profile of the series. */
   readonly profile: readonly KeyValue[];
+  private encoded: Buffer | undefined;
+
+  constructor(resource: readonly KeyValue[], profile: readonly KeyValue[]) {
+    this.resource = resource;
+    this.profile = profile;
+  }
+
+  /** The resource as a message without profiles. */
+  get head(): Buffer {
+    this.encoded ??= resourceHead(this.resource);
+    return this.encoded;
+  }
 }
 
 /** Pyroscope derives these itself; whatever a client says in them is not kept. */
@@ -54,5 +68,14 @@ export function attributesOf(name: string, labels: readonly Label[]): SeriesAttr
     else if (key !== "service.name" || !hasService) resource.push(keyValue(key, stringValue(value)));
   }
   if (isDelta) resource.push(keyValue("__delta__", stringValue("false")));
-  return { resource, profile: bare === "" ? [] : namedBy(bare) };
+  return new SeriesAttributes(resource, bare === "" ? [] : namedBy(bare));
+}
+
+const maxKnownSeries = 8192;
+const maxKnownBytes = 8 * 1024 * 1024;
+
+/** What label sets became, by their bytes: those that were used longest ago are forgotten. */
+export function createKnownSeries(): LruCache<SeriesAttributes> {
+  // A set is held as its key, as attributes and encoded.
+  return new LruCache(maxKnownSeries, maxKnownBytes, (key, { resource }) => 6 * key.length + 200 * resource.length);
 }

@@ -5,6 +5,9 @@ import type { Label } from "./labels.js";
 
 /** One series of a PushRequest. */
 export interface PushedSeries {
+  /** Equal only for equal labels; "" where nothing is known of them. */
+  readonly labelKey: string;
+  /** Read at each call. Throws for labels that are none. */
   readonly labels: readonly Label[];
   /** pprof each, gzip or plain. */
   readonly samples: readonly Buffer[];
@@ -12,34 +15,70 @@ export interface PushedSeries {
 
 /** PushRequest { series 1 { labels 1 { name 1, value 2 }, samples 2 { raw_profile 1, ID 2 } } } */
 export function decodePush(body: Buffer): PushedSeries[] {
-  try {
+  return judged(() => {
     const series: PushedSeries[] = [];
     const request = new Reader(body, 0, body.length);
     while (request.next()) {
-      if (request.field === 1) series.push(readSeries(lengthDelimited(request, "series")));
+      if (request.field === 1) series.push(new EncodedSeries(lengthDelimited(request, "series")));
       else request.skip();
     }
     return series;
+  });
+}
+
+function judged<T>(read: () => T): T {
+  try {
+    return read();
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
     throw badInput(`PushRequest: ${error.message}`, { cause: error });
   }
 }
 
+/** Clients send the same labels again and again: they are read when somebody asks for them. */
+class EncodedSeries implements PushedSeries {
+  readonly samples: Buffer[] = [];
+  private readonly buf: Buffer;
+  /** [start, end) of each label. */
+  private readonly spans: number[] = [];
+  private start = -1;
+  private end = -1;
+  private together = true;
+
+  constructor(reader: Reader) {
+    this.buf = reader.buf;
+    while (reader.next()) {
+      if (reader.field === 1) this.addLabel(reader);
+      else if (reader.field === 2) this.samples.push(readSample(lengthDelimited(reader, "samples")));
+      else reader.skip();
+    }
+  }
+
+  private addLabel(reader: Reader): void {
+    if (this.start < 0) this.start = reader.fieldStart;
+    else if (reader.fieldStart !== this.end) this.together = false;
+    const { pos, end } = lengthDelimited(reader, "labels");
+    this.spans.push(pos, end);
+    this.end = reader.pos;
+  }
+
+  get labelKey(): string {
+    return this.start < 0 || !this.together ? "" : this.buf.latin1Slice(this.start, this.end);
+  }
+
+  get labels(): readonly Label[] {
+    const { buf, spans } = this;
+    return judged(() => {
+      const labels: Label[] = [];
+      for (let i = 0; i < spans.length; i += 2) labels.push(readLabel(new Reader(buf, spans[i], spans[i + 1])));
+      return labels;
+    });
+  }
+}
+
 function lengthDelimited(reader: Reader, what: string): Reader {
   if (reader.wireType !== LEN) throw new WireError(`wrong wire type of ${what}`);
   return reader.message();
-}
-
-function readSeries(reader: Reader): PushedSeries {
-  const labels: Label[] = [];
-  const samples: Buffer[] = [];
-  while (reader.next()) {
-    if (reader.field === 1) labels.push(readLabel(lengthDelimited(reader, "labels")));
-    else if (reader.field === 2) samples.push(readSample(lengthDelimited(reader, "samples")));
-    else reader.skip();
-  }
-  return { labels, samples };
 }
 
 function readLabel(reader: Reader): Label {
@@ -89,6 +128,7 @@ export function decodePushJson(body: Buffer): PushedSeries[] {
   return list(object(parsed, "the request").series, "series").map((one) => {
     const series = object(one, "a series");
     return {
+      labelKey: "",
       labels: list(series.labels, "labels").map((label): Label => {
         const { name, value } = object(label, "a label");
         return [string(name, "a label's name"), string(value, "a label's value")];

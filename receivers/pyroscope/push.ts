@@ -5,7 +5,7 @@ import type { HttpRoute, HttpServerRequest, HttpServerResponse } from "../../src
 import { connectFailure, grpcFailure } from "./answer.js";
 import { emptyMessage, grpcTimeoutMs, openEnvelope, trailerFrame } from "./grpc-envelope.js";
 import { decodingError, RequestBatch, withTenant } from "./intake.js";
-import { attributesOf, type Label } from "./labels.js";
+import { attributesOf, createKnownSeries, type Label, type SeriesAttributes } from "./labels.js";
 import { decodePush, decodePushJson, type PushedSeries } from "./push-request.js";
 
 export const pushPath = "/push.v1.PusherService/Push";
@@ -37,6 +37,24 @@ function formatOf(request: HttpServerRequest): Format | undefined {
 
 /** POST /push.v1.PusherService/Push: Connect unary, gRPC and gRPC-Web. */
 export function pushRoute(next: Consumer, maxBytes: number): HttpRoute {
+  const known = createKnownSeries();
+
+  function attributesFor(series: PushedSeries, where: string): SeriesAttributes {
+    const { labelKey } = series;
+    const found = labelKey === "" ? undefined : known.get(labelKey);
+    if (found) return found;
+    const { labels } = series;
+    const attributes = attributesOf(nameIn(labels, where), labels);
+    if (labelKey !== "") known.set(labelKey, attributes);
+    return attributes;
+  }
+
+  /** Not async: a frame that waits would keep the request's bytes alive. */
+  function handOn(json: boolean, message: Buffer, ctx: Context): Promise<void> {
+    const pushed = json ? decodePushJson(message) : decodePush(message);
+    return batchOf(pushed, maxBytes, attributesFor).handOn(next, ctx);
+  }
+
   return {
     path: pushPath,
     methods: ["POST"],
@@ -49,7 +67,7 @@ export function pushRoute(next: Consumer, maxBytes: number): HttpRoute {
       const timed = withTimeout(request, format.protocol, withTenant(request, ctx));
       const message =
         format.protocol === "connect" ? body : await openEnvelope(body, text(request, "grpc-encoding"), maxBytes);
-      await handOn(format.json ? decodePushJson(message) : decodePush(message), maxBytes, next, timed);
+      await handOn(format.json, message, timed);
       return success(format, request);
     },
     fail: (error, request) => failure(error, formatOf(request)?.protocol ?? "connect", request),
@@ -79,14 +97,18 @@ function timeoutMs(header: string, protocol: Protocol): number {
   return Number(header);
 }
 
-/** Not async: a frame that waits would keep the request's bytes alive. */
-function handOn(pushed: readonly PushedSeries[], maxBytes: number, next: Consumer, ctx: Context): Promise<void> {
+function batchOf(
+  pushed: readonly PushedSeries[],
+  maxBytes: number,
+  attributesFor: (series: PushedSeries, where: string) => SeriesAttributes,
+): RequestBatch {
   const batch = new RequestBatch(maxBytes);
   let profiles = 0;
-  for (const [i, { labels, samples }] of pushed.entries()) {
+  for (let i = 0; i < pushed.length; i++) {
+    const { samples } = pushed[i];
     if (samples.length === 0) continue;
     const where = pushed.length > 1 ? `series ${i}: ` : "";
-    const series = batch.series(attributesOf(nameIn(labels, where), labels));
+    const series = batch.series(attributesFor(pushed[i], where));
     for (const sample of samples) {
       profiles++;
       try {
@@ -97,7 +119,7 @@ function handOn(pushed: readonly PushedSeries[], maxBytes: number, next: Consume
     }
   }
   if (profiles === 0) throw badInput("no profiles received");
-  return batch.handOn(next, ctx);
+  return batch;
 }
 
 /** `__name__`, after the checks that Pyroscope makes of a series' labels. */

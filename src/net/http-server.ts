@@ -299,7 +299,9 @@ function send(message: IncomingMessage, response: ServerResponse, answer: HttpSe
   const length = answer.trailers ? {} : { "content-length": answer.body?.length ?? 0 };
   response.writeHead(answer.status, { ...length, ...answer.headers });
   if (answer.trailers) sendWithTrailers(response, answer.body, answer.trailers);
-  else response.end(answer.body);
+  // An empty body is a write of its own.
+  else if (answer.body && answer.body.length > 0) response.end(answer.body);
+  else response.end();
 }
 
 function sendWithTrailers(
