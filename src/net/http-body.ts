@@ -32,26 +32,25 @@ export function readBody(message: IncomingMessage, limits: BodyLimits): Promise<
   if (declared !== undefined && !limits.room.grow(declared)) return Promise.reject(limits.noRoom());
   return new Promise((resolve, reject) => {
     const sink = declared === undefined ? growingSink(limits) : exactSink(declared);
-    const finish = (error: PipelineError | undefined) => {
+    const giveUp = (error: PipelineError) => {
       message.off("data", onData);
       message.off("end", onEnd);
       message.off("close", onClose);
       message.pause();
-      if (error) reject(error);
-      else resolve(sink.take());
+      reject(error);
     };
     const onData = (chunk: Buffer) => {
       const refused = sink.add(chunk);
-      if (refused) finish(refused);
+      if (refused) giveUp(refused);
     };
-    const onEnd = () => finish(undefined);
+    const onEnd = () => {
+      // Nothing more comes but this.
+      message.off("close", onClose);
+      resolve(sink.take());
+    };
     const onClose = () => {
-      finish(
-        retryable("the client went away before the request was complete", {
-          code: Code.CANCELLED,
-          reason: "cancelled",
-        }),
-      );
+      const details = { code: Code.CANCELLED, reason: "cancelled" };
+      giveUp(retryable("the client went away before the request was complete", details));
     };
     message.on("data", onData);
     message.on("end", onEnd);
@@ -64,18 +63,28 @@ interface Sink {
   take(): Buffer;
 }
 
+/** Bytes of a chunk's buffer that may be kept alive beside the chunk: the head of its request. */
+const maxBesideBytes = 4096;
+
 function exactSink(length: number): Sink {
-  const body = Buffer.allocUnsafeSlow(length);
+  let body: Buffer | undefined;
   let at = 0;
   return {
     add(chunk) {
       if (at + chunk.length > length) return badInput("request body is longer than its Content-Length");
-      at += chunk.copy(body, at);
+      if (at === 0 && chunk.length === length && chunk.buffer.byteLength <= length + maxBesideBytes) body = chunk;
+      else {
+        body ??= Buffer.allocUnsafeSlow(length);
+        chunk.copy(body, at);
+      }
+      at += chunk.length;
       return undefined;
     },
-    take: () => body.subarray(0, at),
+    take: () => body?.subarray(0, at) ?? noBytes,
   };
 }
+
+const noBytes = Buffer.alloc(0);
 
 function growingSink(limits: BodyLimits): Sink {
   const chunks: Buffer[] = [];

@@ -9,14 +9,15 @@ import {
 } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { type Context, type Metadata, noMetadata } from "../component/context.js";
+import type { Context } from "../component/context.js";
 import { type PipelineError, toPipelineError } from "../component/errors.js";
 import type { Settings } from "../component/factory.js";
 import { type ByteBudget, createByteBudget, overBudget } from "./byte-budget.js";
 import { decode, parseContentEncoding } from "./compression.js";
-import { parseHostPort, peerAddress, removeStaleSocket, resolveListen } from "./endpoint.js";
+import { parseHostPort, removeStaleSocket, resolveListen } from "./endpoint.js";
 import { readBody } from "./http-body.js";
 import { allowedCodings, defaultMaxBodyBytes, type HttpServerConfig } from "./http-config.js";
+import { isHttp1, RequestContext } from "./http-context.js";
 import { createCors } from "./http-cors.js";
 import { addHttp2, bothVersions, type Http2Side } from "./http-versions.js";
 import { loadServerTls, watchServerTls } from "./tls.js";
@@ -182,16 +183,19 @@ function createListener({ config, routes, budget }: HttpServerParts): RequestLis
   const bytes = budget ?? createByteBudget(4 * maxBytes);
   const codings = allowedCodings(config);
   const cors = createCors(config.cors);
+  const ownHeaders = Object.entries(config.response_headers);
   const limits = { maxBytes, codings, budget: bytes, includeMetadata: config.include_metadata };
 
   return (message, response) => {
     if (config.write_timeout > 0) response.setTimeout(config.write_timeout, () => message.socket.destroy());
     if (!config.keep_alives_enabled && isHttp1(message)) response.setHeader("connection", "close");
-    for (const [name, value] of Object.entries(config.response_headers)) response.setHeader(name, value);
-    const preflight = cors?.preflight(message.method ?? "", message.headers);
-    if (preflight) return send(message, response, { status: 204, headers: preflight });
-    for (const [name, value] of Object.entries(cors?.headersFor(message.headers) ?? {}))
-      if (value !== undefined) response.setHeader(name, value);
+    for (const [name, value] of ownHeaders) response.setHeader(name, value);
+    if (cors) {
+      const preflight = cors.preflight(message.method ?? "", message.headers);
+      if (preflight) return send(message, response, { status: 204, headers: preflight });
+      for (const [name, value] of Object.entries(cors.headersFor(message.headers) ?? {}))
+        if (value !== undefined) response.setHeader(name, value);
+    }
     const request = readRequest(message);
     const route = byPath.get(request.path) ?? byPrefix.find(({ path }) => request.path.startsWith(path));
     const early = route ? refuseEarly(route, request) : { status: 404, body: Buffer.from("404 page not found\n") };
@@ -203,13 +207,15 @@ function createListener({ config, routes, budget }: HttpServerParts): RequestLis
   };
 }
 
+const noQuery = new URLSearchParams();
+
 function readRequest(message: IncomingMessage): HttpServerRequest {
   const url = message.url ?? "/";
   const mark = url.indexOf("?");
   return {
     method: message.method ?? "",
     path: mark < 0 ? url : url.slice(0, mark),
-    query: new URLSearchParams(mark < 0 ? "" : url.slice(mark + 1)),
+    query: mark < 0 ? noQuery : new URLSearchParams(url.slice(mark + 1)),
     headers: message.headers,
   };
 }
@@ -248,47 +254,19 @@ async function serveRoute(
   };
   try {
     const coding = parseContentEncoding(message.headers["content-encoding"], limits.codings);
-    return await readBody(message, { maxBytes: limits.maxBytes, room, noRoom: overBudget })
+    const context = () => new RequestContext(message, response, limits.includeMetadata);
+    // No frame that waits holds the body: the handler lets go of it when it has read it.
+    const reading = readBody(message, { maxBytes: limits.maxBytes, room, noRoom: overBudget });
+    if (coding === "none") return await reading.then((body) => route.handle(request, body, context()));
+    return await reading
       .then((body) => decode(coding, body, limits.maxBytes))
       .then((body) => {
-        if (coding !== "none" && !room.grow(Math.max(0, body.length - held))) throw overBudget();
-        return route.handle(request, body, contextOf(message, response, limits.includeMetadata));
+        if (!room.grow(Math.max(0, body.length - held))) throw overBudget();
+        return route.handle(request, body, context());
       });
   } finally {
     limits.budget.release(held);
   }
-}
-
-function contextOf(message: IncomingMessage, response: ServerResponse, includeMetadata: boolean): Context {
-  const gone = new AbortController();
-  response.once("close", () => {
-    if (!response.writableFinished) gone.abort();
-  });
-  const { remoteAddress, remotePort } = message.socket;
-  return {
-    signal: gone.signal,
-    deadlineMs: undefined,
-    metadata: includeMetadata ? readMetadata(message) : noMetadata,
-    client: { address: peerAddress(remoteAddress, remotePort), auth: {}, transport: "http" },
-    reservation: undefined,
-    span: undefined,
-  };
-}
-
-function isHttp1(message: IncomingMessage): boolean {
-  return message.httpVersionMajor < 2;
-}
-
-function readMetadata(message: IncomingMessage): Metadata {
-  const result = new Map<string, readonly string[]>();
-  if (isHttp1(message)) {
-    for (const [name, values] of Object.entries(message.headersDistinct)) if (values) result.set(name, values);
-    return result;
-  }
-  for (const [name, value] of Object.entries(message.headers)) {
-    if (value !== undefined && !name.startsWith(":")) result.set(name, typeof value === "string" ? [value] : value);
-  }
-  return result;
 }
 
 function send(message: IncomingMessage, response: ServerResponse, answer: HttpServerResponse): void {
