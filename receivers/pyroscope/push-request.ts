@@ -5,8 +5,8 @@ import type { Label } from "./labels.js";
 
 /** One series of a PushRequest. */
 export interface PushedSeries {
-  /** Equal only for equal labels; "" where nothing is known of them. */
-  readonly labelKey: string;
+  /** Equal only for equal labels; absent where nothing is known of them. */
+  readonly labelKey?: string;
   /** Read at each call. Throws for labels that are none. */
   readonly labels: readonly Label[];
   /** pprof each, gzip or plain. */
@@ -62,8 +62,8 @@ class EncodedSeries implements PushedSeries {
     this.end = reader.pos;
   }
 
-  get labelKey(): string {
-    return this.start < 0 || !this.together ? "" : this.buf.latin1Slice(this.start, this.end);
+  get labelKey(): string | undefined {
+    return this.start < 0 || !this.together ? undefined : this.buf.latin1Slice(this.start, this.end);
   }
 
   get labels(): readonly Label[] {
@@ -128,7 +128,6 @@ export function decodePushJson(body: Buffer): PushedSeries[] {
   return list(object(parsed, "the request").series, "series").map((one) => {
     const series = object(one, "a series");
     return {
-      labelKey: "",
       labels: list(series.labels, "labels").map((label): Label => {
         const { name, value } = object(label, "a label");
         return [string(name, "a label's name"), string(value, "a label's value")];

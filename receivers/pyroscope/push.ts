@@ -41,11 +41,11 @@ export function pushRoute(next: Consumer, maxBytes: number): HttpRoute {
 
   function attributesFor(series: PushedSeries, where: string): SeriesAttributes {
     const { labelKey } = series;
-    const found = labelKey === "" ? undefined : known.get(labelKey);
+    const found = labelKey === undefined ? undefined : known.get(labelKey);
     if (found) return found;
     const { labels } = series;
     const attributes = attributesOf(nameIn(labels, where), labels);
-    if (labelKey !== "") known.set(labelKey, attributes);
+    if (labelKey !== undefined) known.set(labelKey, attributes);
     return attributes;
   }
 
