@@ -171,11 +171,13 @@ function areParallel(a: SampleColumns, b: SampleColumns): boolean {
   for (let i = 0; i < a.length; i++) {
     if (a.stack[i] !== b.stack[i] || a.attrSet[i] !== b.attrSet[i] || a.link[i] !== b.link[i]) return false;
   }
-  return a.attrSets.every((set, i) => Buffer.compare(bytesOf(set), bytesOf(b.attrSets[i])) === 0);
+  return a.attrSets.every((set, i) => areEqual(set, b.attrSets[i]));
 }
 
-function bytesOf(set: Int32Array): Uint8Array {
-  return new Uint8Array(set.buffer, set.byteOffset, set.byteLength);
+function areEqual(a: Int32Array, b: Int32Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 function tableSize(rows: number): number {

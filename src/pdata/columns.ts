@@ -26,7 +26,7 @@ export function decodeColumns(buf: Buffer, start: number, end: number): SampleCo
   const link = new Int32Array(length);
   const valueStart = new Int32Array(length + 1);
   const timestampStart = new Int32Array(length + 1);
-  const values: bigint[] = [];
+  const values = new Int64List(length);
   const sets = new IntListTable();
   const timestampAt: number[] = [];
   let timestamps = 0;
@@ -52,7 +52,7 @@ export function decodeColumns(buf: Buffer, start: number, end: number): SampleCo
           break;
         case 4: {
           const list = sample.message();
-          while (list.pos < list.end) values.push(list.int64());
+          while (list.pos < list.end) values.push(list);
           break;
         }
         case 5: {
@@ -78,10 +78,40 @@ export function decodeColumns(buf: Buffer, start: number, end: number): SampleCo
     attrSets: sets.lists(),
     link,
     valueStart,
-    values: BigInt64Array.from(values),
+    values: values.finish(),
     timestampStart,
     timestamps: readTimestamps(buf, timestampAt, timestamps),
   };
+}
+
+/** Which half of a 64-bit array's element, seen as two Int32s, is the low one. */
+const lowHalf = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1;
+
+/** 64-bit numbers as they are read: no bigint is made. */
+class Int64List {
+  length = 0;
+  private halves: Int32Array;
+
+  constructor(expected: number) {
+    this.halves = new Int32Array(2 * expected);
+  }
+
+  /** Appends the varint at which the reader stands. */
+  push(reader: Reader): void {
+    if (2 * this.length === this.halves.length) {
+      const larger = new Int32Array(4 * this.length + 16);
+      larger.set(this.halves);
+      this.halves = larger;
+    }
+    const at = 2 * this.length++;
+    const high = reader.skipVarintHigh();
+    this.halves[at + lowHalf] = reader.low;
+    this.halves[at + 1 - lowHalf] = high;
+  }
+
+  finish(): BigInt64Array {
+    return new BigInt64Array(this.halves.buffer, 0, this.length);
+  }
 }
 
 function readTimestamps(buf: Buffer, at: readonly number[], total: number): BigUint64Array {

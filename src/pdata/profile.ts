@@ -8,6 +8,8 @@ import { editSamples } from "./sample-edit.js";
 import { mapSampleValues } from "./sample-values.js";
 
 const noBytes = Buffer.alloc(0);
+/** attribute_indices */
+const lastField = 11;
 
 /** One profile. Reading decodes what is asked for; an edit writes the message anew. */
 export class Profile {
@@ -18,6 +20,8 @@ export class Profile {
   end: number;
   dirty = false;
   private samples = -1;
+  /** Where the content of each known field begins, 0 = absent; found on first need. */
+  private fields: Int32Array | undefined = undefined;
   /** Where the attributes that were last read stand in attribute_table. */
   private tableIndices: ReadonlyMap<KeyValue, number> = new Map();
 
@@ -33,13 +37,20 @@ export class Profile {
   }
 
   private find(field: number): Reader | undefined {
+    this.fields ??= this.locate();
+    const at = this.fields[field];
+    return at === 0 ? undefined : new Reader(this.buf, at, this.end);
+  }
+
+  /** The last of a field counts. A content never begins at 0: its tag stands before it. */
+  private locate(): Int32Array {
+    const fields = new Int32Array(lastField + 1);
     const reader = this.reader();
-    let found: Reader | undefined;
     while (reader.next()) {
-      if (reader.field === field) found = new Reader(this.buf, reader.pos, this.end);
+      if (reader.field <= lastField) fields[reader.field] = reader.pos;
       reader.skip();
     }
-    return found;
+    return fields;
   }
 
   private valueType(field: number): ValueType {
@@ -216,6 +227,7 @@ export class Profile {
     this.buf = writer.copyOut();
     this.start = 0;
     this.end = this.buf.length;
+    this.fields = undefined;
     this.dirty = true;
   }
 

@@ -34,14 +34,28 @@ interface Observed {
   read: () => number;
 }
 
+/** Adds up by itself, and is read when metrics are: the library's own counters look their labels up each time. */
+class Count implements Counter, Observed {
+  readonly labels: Labels;
+  private total = 0;
+  readonly read = () => this.total;
+
+  constructor(labels: Labels) {
+    this.labels = labels;
+  }
+
+  add(n: number): void {
+    this.total += n;
+  }
+}
+
 /** A registry of its own, so that tests don't share counters. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
-  const counters = new Map<string, PromCounter>();
   const gauges = new Map<string, PromGauge>();
   const observed = new Map<string, Set<Observed>>();
   const histograms = new Map<string, PromHistogram>();
-  const observedTotals = new Map<string, Map<string, Observed>>();
+  const totals = new Map<string, Map<string, Observed>>();
 
   function gaugeNamed(name: string, help: string, labels: Labels): PromGauge {
     let gauge = gauges.get(name);
@@ -63,16 +77,35 @@ export function createMetrics(): Metrics {
     return gauge;
   }
 
+  function totalsNamed(name: string, help: string, labels: Labels): Map<string, Observed> {
+    let readers = totals.get(name);
+    if (!readers) {
+      const created = new Map<string, Observed>();
+      new PromCounter({
+        name,
+        help,
+        labelNames: Object.keys(labels),
+        registers: [registry],
+        collect() {
+          this.reset();
+          for (const reader of created.values()) this.inc(reader.labels, reader.read());
+        },
+      });
+      totals.set(name, created);
+      readers = created;
+    }
+    return readers;
+  }
+
   return {
     counter(name, help, labels = {}) {
-      let counter = counters.get(name);
-      if (!counter) {
-        counter = new PromCounter({ name, help, labelNames: Object.keys(labels), registers: [registry] });
-        counters.set(name, counter);
-      }
-      const child = counter.labels(labels);
-      child.inc(0);
-      return { add: (n) => child.inc(n) };
+      const readers = totalsNamed(name, help, labels);
+      const key = JSON.stringify(labels);
+      const known = readers.get(key);
+      if (known instanceof Count) return known;
+      const count = new Count(labels);
+      readers.set(key, count);
+      return count;
     },
     gauge(name, help, labels = {}) {
       const child = gaugeNamed(name, help, labels).labels(labels);
@@ -89,24 +122,8 @@ export function createMetrics(): Metrics {
       };
     },
     observedCounter(name, help, labels, read) {
+      const readers = totalsNamed(name, help, labels);
       const key = JSON.stringify(labels);
-      let readers = observedTotals.get(name);
-      if (!readers) {
-        const created = new Map<string, Observed>();
-        const counter = new PromCounter({
-          name,
-          help,
-          labelNames: Object.keys(labels),
-          registers: [registry],
-          collect() {
-            this.reset();
-            for (const reader of created.values()) this.inc(reader.labels, reader.read());
-          },
-        });
-        observedTotals.set(name, created);
-        counters.set(name, counter);
-        readers = created;
-      }
       readers.set(key, { labels, read });
       return () => readers.delete(key);
     },
