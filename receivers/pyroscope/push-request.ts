@@ -119,12 +119,15 @@ type Json = Record<string, unknown>;
 export function decodePushJson(body: Buffer): PushedSeries[] {
   if (body.length === 0) throw badInput("PushRequest: no bytes where JSON was expected");
   if (!isUtf8(body)) throw badInput("PushRequest: the JSON is not valid UTF-8");
+  const text = body.toString();
   let parsed: unknown;
   try {
-    parsed = JSON.parse(body.toString());
+    parsed = JSON.parse(text);
   } catch (error) {
     throw badInput(`PushRequest: ${(error as Error).message.slice(0, 200)}`, { cause: error });
   }
+  // The last of equal keys would win, and what the others say be lost.
+  if (keysIn(text) !== keysOf(parsed)) throw badInput("PushRequest: a key comes twice in a JSON object");
   return list(object(parsed, "the request").series, "series").map((one) => {
     const series = object(one, "a series");
     return {
@@ -141,6 +144,39 @@ export function decodePushJson(body: Buffer): PushedSeries[] {
       }),
     };
   });
+}
+
+const maxJsonDepth = 1000;
+
+/** How many keys stand in a JSON text: strings that a colon follows. */
+function keysIn(text: string): number {
+  let keys = 0;
+  for (let open = text.indexOf('"'); open >= 0; ) {
+    let close = text.indexOf('"', open + 1);
+    while (isEscaped(text, close)) close = text.indexOf('"', close + 1);
+    let after = close + 1;
+    while (/\s/.test(text[after] ?? "")) after++;
+    if (text[after] === ":") keys++;
+    open = text.indexOf('"', after);
+  }
+  return keys;
+}
+
+/** True if an odd number of backslashes stands in front. */
+function isEscaped(text: string, at: number): boolean {
+  let start = at;
+  while (text[start - 1] === "\\") start--;
+  return (at - start) % 2 === 1;
+}
+
+/** How many keys all objects in a parsed JSON have together. */
+function keysOf(value: unknown, depth = 0): number {
+  if (typeof value !== "object" || value === null) return 0;
+  if (depth > maxJsonDepth) throw badInput(`PushRequest: the JSON is nested deeper than ${maxJsonDepth}`);
+  const entries = Object.values(value);
+  let keys = Array.isArray(value) ? 0 : entries.length;
+  for (const entry of entries) keys += keysOf(entry, depth + 1);
+  return keys;
 }
 
 function object(value: unknown, what: string): Json {

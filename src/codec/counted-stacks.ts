@@ -11,7 +11,7 @@ interface Row {
 
 const maxAttributeLists = 1 << 21;
 /** A row takes far more room than the few bytes that it can be written with. */
-const defaultMaxRows = 2_000_000;
+const defaultMaxRows = 500_000;
 const maxInt64 = (1n << 63n) - 1n;
 
 /** Adds up the values of samples that are equal in stack and attributes, for formats that write each event by itself. */

@@ -44,6 +44,22 @@ test("null is absence, unknown fields say nothing, lists may be empty", () => {
   ]);
 });
 
+test("a key that comes twice is refused, however it is written; colons and quotes in texts are none", () => {
+  for (const text of [
+    '{"series":[],"series":[]}',
+    '{"series" : [] , "series" : []}',
+    '{"series":[{"labels":[{"name":"a","name":"b"}]}]}',
+    '{"series":[],"\\u0073eries":[]}',
+    '{"x\\\\":1,"x\\\\":2}',
+  ]) {
+    assert.throws(() => decodePushJson(Buffer.from(text)), /a key comes twice/, text);
+  }
+  const name = '":"\\": {"a":1}\\\\';
+  assert.deepEqual(read({ series: [{ labels: [{ name, value: `${name}"` }] }], '"': { ":": '":' } }), [
+    { labels: [[name, `${name}"`]], samples: [] },
+  ]);
+});
+
 test("what protojson refuses is refused with a reason", () => {
   for (const [request, reason] of [
     [[], /the request is no JSON object/],
@@ -62,6 +78,8 @@ test("what protojson refuses is refused with a reason", () => {
   ] as const) {
     assert.throws(() => read(request), reason, JSON.stringify(request));
   }
+  const deep = `{"x":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
+  assert.throws(() => decodePushJson(Buffer.from(deep)), /nested deeper than 1000/);
   assert.throws(() => decodePushJson(Buffer.alloc(0)), /no bytes/);
   assert.throws(() => decodePushJson(Buffer.from("{} x")), /JSON/);
   assert.throws(() => decodePushJson(Buffer.from([0x7b, 0xff, 0x7d])), /UTF-8/);
