@@ -5,15 +5,18 @@ import { freePort } from "../support/free-port.js";
 import { type Command, install } from "./client-install.js";
 import { goTop, type Outcome, startPipeline, totalsNamed, valueUnder } from "./pipeline.js";
 
-/** A program of test/e2e/clients that works under a client of Pyroscope for RUN_SECONDS, and pushes to PYROSCOPE_SERVER_ADDRESS. */
+/**
+ * A program of test/e2e/clients that works under a client of Pyroscope, which pushes to PYROSCOPE_SERVER_ADDRESS, until it
+ * has taken RUN_CPU_MS of the CPU, and RUN_MS at least: there is enough to see however busy the machine is.
+ */
 export interface ClientProgram {
   /** Its folder. */
   readonly name: string;
   readonly install: readonly Command[];
   /** Starts it; `folder` is where it was installed. */
   readonly command: (folder: string) => Command;
-  readonly seconds: number;
-  /** Its environment beside those two. */
+  readonly runMs: number;
+  /** Its environment beside those three. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -21,6 +24,7 @@ export interface ClientProgram {
 export interface Report {
   /** CPU time of its process while it worked. */
   readonly cpuMs: number;
+  readonly elapsedMs: number;
   /** How often it kept what it allocated. */
   readonly kept: number;
 }
@@ -38,11 +42,10 @@ export async function runClient(t: TestContext, program: ClientProgram): Promise
     return undefined;
   }
   const port = await freePort();
-  const pipeline = await startPipeline({ pyroscope: { endpoint: `127.0.0.1:${port}` } });
-  t.after(() => pipeline.close());
+  const pipeline = await startPipeline(t, { pyroscope: { endpoint: `127.0.0.1:${port}` } });
   const [command, ...argv] = program.command(folder);
   const server = `http://127.0.0.1:${port}`;
-  const env = { ...program.env, PYROSCOPE_SERVER_ADDRESS: server, RUN_SECONDS: String(program.seconds) };
+  const env = { ...program.env, PYROSCOPE_SERVER_ADDRESS: server, RUN_MS: String(program.runMs), RUN_CPU_MS: "2500" };
   const client = startProcess(command, argv, env);
   t.after(() => client.stop());
   assert.equal(await client.exited, 0, client.stdout() + client.stderr());

@@ -20,8 +20,8 @@ const tops: Readonly<Record<string, { readonly type: string; readonly frame: str
 
 /** What one scrape has under a frame: the least and the most that can be in 3 s, or in 6 s around the restart. */
 const bounds: Readonly<Record<string, readonly [type: string, frame: string, least: number, most: number]>> = {
-  // Half of each second is burned; the target profiles for 2 s.
-  process_cpu: ["cpu/nanoseconds", "main.burnCPU", 0.1e9, 4e9],
+  // Half of each second is burned, on a machine that isn't busy; the target profiles for 2 s.
+  process_cpu: ["cpu/nanoseconds", "main.burnCPU", 10e6, 4e9],
   // At most 200 blocks of 64 KiB a second.
   memory: ["alloc_space/bytes", "main.allocate", 0, 90e6],
   goroutine: ["goroutine/count", "main.contend", 4, 4],
@@ -64,8 +64,7 @@ describe("a Go service with net/http/pprof", { skip: reasonToSkip("go"), timeout
     const address = `127.0.0.1:${await freePort()}`;
     const first = await startService(t, folder, address);
     const static_configs = [{ targets: [address], labels: { service_name: "shop" } }];
-    const pipeline = await startPipeline({ pprof: { scrape_configs: [{ scrape_interval: "3s", static_configs }] } });
-    t.after(() => pipeline.close());
+    const pipeline = await startPipeline(t, { pprof: { scrape_configs: [{ scrape_interval: "3s", static_configs }] } });
     await waitForEach(pipeline, 2);
     assert.equal(await pipeline.counted("otelcol_scraper_errored_profile_records"), 0);
 
@@ -99,8 +98,7 @@ describe("a Go service with net/http/pprof", { skip: reasonToSkip("go"), timeout
     };
     const static_configs = [{ targets: [address], labels: { service_name: "shop" } }];
     const scrape = { scrape_interval: "3s", profiling_config, static_configs };
-    const pipeline = await startPipeline({ pprof: { scrape_configs: [scrape] } });
-    t.after(() => pipeline.close());
+    const pipeline = await startPipeline(t, { pprof: { scrape_configs: [scrape] } });
     const names = ["memory", "mutex", "block", "fgprof", "threadcreate"];
     await waitForEach(pipeline, 3, names);
     assert.equal(await pipeline.counted("otelcol_scraper_errored_profile_records"), 0);

@@ -59,7 +59,7 @@ describe("config/go-shop.yaml", { skip: reasonToSkip("go"), timeout: 240_000 }, 
       CLUSTER: "eu-1",
     });
     assert.equal((await fetch(`http://127.0.0.1:${health}/`)).status, 200);
-    const env = { PYROSCOPE_SERVER_ADDRESS: `http://127.0.0.1:${listen}`, RUN_SECONDS: "4" };
+    const env = { PYROSCOPE_SERVER_ADDRESS: `http://127.0.0.1:${listen}`, RUN_MS: "4000", RUN_CPU_MS: "0" };
     const pushing = startProcess(`${client.folder}/shop-client`, [], env);
     t.after(() => pushing.stop());
     assert.equal(await pushing.exited, 0, pushing.stderr());

@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import type { TestContext } from "node:test";
 import { startProcess } from "../support/collector-process.js";
 import { freePort } from "../support/free-port.js";
 import { decodePprof, pprofMeaning } from "../support/pprof-oracle.js";
@@ -34,22 +35,27 @@ export interface RunningPipeline {
   /** Pprofs written so far. */
   written(): WrittenPprof[];
   log(): string;
-  /** The sum of one of its counters; 0 where there is none. */
+  /** The sum of one of its counters, which must be there. */
   counted(name: string): Promise<number>;
   /** Stops it, sees that nothing was refused or lost and that the three ends have the same; gives what they have. */
   finish(): Promise<Outcome>;
-  /** Ends it whatever state it is in, and takes its files away. */
-  close(): Promise<void>;
 }
 
-export async function startPipeline(receivers: Readonly<Record<string, unknown>>): Promise<RunningPipeline> {
+/** It ends with the test at the latest. */
+export async function startPipeline(
+  t: TestContext,
+  receivers: Readonly<Record<string, unknown>>,
+): Promise<RunningPipeline> {
   const folder = mkdtempSync(join(tmpdir(), "flamepipe-client-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
   const double = await startPyroscopeDouble();
+  t.after(() => double.close());
   const metricsPort = await freePort();
   const configFile = join(folder, "config.json");
   writeFileSync(configFile, JSON.stringify(configOf(receivers, folder, double.url, metricsPort)));
   // As installed: the build of this tree, by the script that a user starts.
   const collector = startProcess(resolve("bin/flamepipe"), ["--config", configFile]);
+  t.after(() => collector.stop());
   await collector.saw("Everything is ready");
   const pprofFolder = join(folder, "pprof");
   const written = () => readdirSync(pprofFolder).filter((file) => file.endsWith(".pb.gz"));
@@ -72,11 +78,6 @@ export async function startPipeline(receivers: Readonly<Record<string, unknown>>
       };
       assertSameAtAllEnds(outcome);
       return outcome;
-    },
-    async close() {
-      await collector.stop();
-      await double.close();
-      rmSync(folder, { recursive: true, force: true });
     },
   };
 }
@@ -108,13 +109,15 @@ function readPprof(path: string): WrittenPprof {
   return { path, name, totals: pprofMeaning(readFileSync(path)).totals };
 }
 
-/** The sum of a counter's series; 0 where there is none. */
+/** The sum of a counter's series. */
 function sumOf(metrics: string, name: string): number {
-  const lines = metrics.split("\n").filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+  const lines = metrics.split("\n").filter((line) => line.startsWith(`${name}{`));
+  assert.ok(lines.length > 0, `there is no ${name}`);
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
 }
 
 function assertNothingLost(metrics: string): void {
+  assert.ok(sumOf(metrics, "otelcol_receiver_accepted_profile_samples") > 0);
   for (const name of ["otelcol_receiver_refused_profile_samples", "flamepipe_dropped_samples_total"]) {
     assert.equal(sumOf(metrics, name), 0, name);
   }

@@ -2,25 +2,23 @@ import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Burns CPU, allocates and contends under Pyroscope's agent for RUN_SECONDS, then prints what it took of the CPU. */
+/** Works under Pyroscope's agent until it has taken RUN_CPU_MS of the CPU, and RUN_MS at least; then says how it was. */
 public class Client {
   static final Object lock = new Object();
   static final List<byte[]> kept = new ArrayList<>();
   static volatile boolean done;
   static long total;
 
-  static void spin(long ms) {
-    for (long end = System.nanoTime() + ms * 1_000_000; System.nanoTime() < end; ) {
-      for (int i = 0; i < 20_000; i++) total = total * 31 + i;
-    }
+  static void spin(int rounds) {
+    for (int i = 0; i < rounds; i++) total = total * 31 + i;
   }
 
   static void hashOrders() {
-    spin(30);
+    spin(30_000_000);
   }
 
   static void parseOrders() {
-    spin(10);
+    spin(10_000_000);
   }
 
   static void keepOrders() {
@@ -58,15 +56,25 @@ public class Client {
     return bean.getProcessCpuTime() / 1_000_000;
   }
 
+  static long setting(String name) {
+    return Long.parseLong(System.getenv(name));
+  }
+
+  static long nowMs() {
+    return System.nanoTime() / 1_000_000;
+  }
+
   public static void main(String[] args) throws InterruptedException {
-    long begun = cpuMs();
+    long begunMs = nowMs();
+    long begunCpuMs = cpuMs();
     List<Thread> threads = new ArrayList<>();
     threads.add(new Thread(Client::work));
     for (int i = 0; i < 3; i++) threads.add(new Thread(Client::contend));
     for (Thread thread : threads) thread.start();
-    Thread.sleep(1000 * Long.parseLong(System.getenv("RUN_SECONDS")));
+    while (nowMs() - begunMs < setting("RUN_MS") || cpuMs() - begunCpuMs < setting("RUN_CPU_MS")) Thread.sleep(100);
     done = true;
     for (Thread thread : threads) thread.join();
-    System.out.println("{\"cpuMs\": " + (cpuMs() - begun) + ", \"kept\": " + kept.size() + "}");
+    String report = "{\"cpuMs\": %d, \"elapsedMs\": %d, \"kept\": %d, \"total\": %d}";
+    System.out.println(String.format(report, cpuMs() - begunCpuMs, nowMs() - begunMs, kept.size(), total));
   }
 }

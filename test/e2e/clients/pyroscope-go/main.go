@@ -1,4 +1,4 @@
-// Burns CPU, allocates and contends under pyroscope-go for RUN_SECONDS, then prints what it took of the CPU.
+// Works under pyroscope-go until it has taken RUN_CPU_MS of the CPU, and RUN_MS at least; then says how it was.
 package main
 
 import (
@@ -20,22 +20,20 @@ var (
 	total uint64
 )
 
-func spin(duration time.Duration) {
-	for begun := time.Now(); time.Since(begun) < duration; {
-		for i := uint64(0); i < 20000; i++ {
-			total = total*31 + i
-		}
+func spin(rounds uint64) {
+	for i := uint64(0); i < rounds; i++ {
+		total = total*31 + i
 	}
 }
 
 //go:noinline
 func hashOrders() {
-	spin(30 * time.Millisecond)
+	spin(30_000_000)
 }
 
 //go:noinline
 func parseOrders() {
-	spin(10 * time.Millisecond)
+	spin(10_000_000)
 }
 
 func work(done <-chan struct{}) {
@@ -77,11 +75,16 @@ func cpuMs() int64 {
 	return (usage.Utime.Nano() + usage.Stime.Nano()) / 1e6
 }
 
-func main() {
-	seconds, err := strconv.Atoi(os.Getenv("RUN_SECONDS"))
+func setting(name string) int64 {
+	value, err := strconv.ParseInt(os.Getenv(name), 10, 64)
 	if err != nil {
 		panic(err)
 	}
+	return value
+}
+
+func main() {
+	runMs, runCPUMs := setting("RUN_MS"), setting("RUN_CPU_MS")
 	runtime.SetMutexProfileFraction(1)
 	runtime.SetBlockProfileRate(1)
 	runtime.MemProfileRate = 4096
@@ -102,18 +105,20 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	begun := cpuMs()
+	begun, begunCPUMs := time.Now(), cpuMs()
 	done := make(chan struct{})
 	go keepOrders()
 	for i := 0; i < 4; i++ {
 		go contend()
 	}
 	go work(done)
-	time.Sleep(time.Duration(seconds) * time.Second)
+	for time.Since(begun).Milliseconds() < runMs || cpuMs()-begunCPUMs < runCPUMs {
+		time.Sleep(100 * time.Millisecond)
+	}
 	close(done)
-	used := cpuMs() - begun
+	usedMs, elapsedMs := cpuMs()-begunCPUMs, time.Since(begun).Milliseconds()
 	if err := profiler.Stop(); err != nil {
 		panic(err)
 	}
-	fmt.Printf("{\"cpuMs\": %d, \"kept\": %d}\n", used, len(sink))
+	fmt.Printf("{\"cpuMs\": %d, \"elapsedMs\": %d, \"kept\": %d}\n", usedMs, elapsedMs, len(sink))
 }
