@@ -36,16 +36,18 @@ export class MappedProfiles {
 
   constructor(batches: readonly Profiles[]) {
     this.sizes = new Map(batches.map((batch) => [batch, sizeOf(batch)]));
-    const sizes = [...this.sizes.values()];
+    let dictionaryBytes = 0;
+    let entries = 0;
+    let profileBytes = 0;
+    let allEntries = 0;
+    for (const [batch, size] of this.sizes) {
+      dictionaryBytes = Math.max(dictionaryBytes, batch.dictionary.byteSize);
+      entries = Math.max(entries, size.entries);
+      profileBytes = Math.max(profileBytes, size.largestProfile);
+      allEntries += size.entries;
+    }
     this.wasm = WasmInstance.withRoom(0);
-    this.check(
-      this.wasm.exports.beginBuild(
-        Math.max(0, ...batches.map((batch) => batch.dictionary.byteSize)),
-        Math.max(0, ...sizes.map((size) => size.entries)),
-        Math.max(0, ...sizes.map((size) => size.largestProfile)),
-        sizes.reduce((sum, size) => sum + size.entries, 0),
-      ),
-    );
+    this.check(this.wasm.exports.beginBuild(dictionaryBytes, entries, profileBytes, allEntries));
   }
 
   /** Where the profiles are. Look again after anything was added. */

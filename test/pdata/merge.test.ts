@@ -206,6 +206,16 @@ describe("memory", () => {
     assert.deepEqual(bytesOf(mergeProfiles([small, small])), before);
   });
 
+  it("that can't be had is refused before anything is written", () => {
+    const small = Profiles.parse(wide("s", 200));
+    const before = bytesOf(mergeProfiles([small, small]));
+    const { exports } = WasmInstance.withRoom(0);
+    assert.equal(exports.beginBuild(0x7fff0000, 10, 10, 10), 0);
+    assert.equal(exports.beginBuild(1000, 10, 10, 10), 1);
+    assert.equal(exports.addDictionary(0, 1, 0x7fffffff), 0);
+    assert.deepEqual(bytesOf(mergeProfiles([small, small])), before);
+  });
+
   it("a batch that was built holds none of it", () => {
     const merged = mergeProfiles([Profiles.parse(wide("a", 50)), Profiles.parse(wide("b", 50))]);
     const before = bytesOf(merged).toString("latin1");
