@@ -226,7 +226,8 @@ function ping(session: ClientHttp2Session, timeoutMs: number): void {
   });
 }
 
-function startKeepalive(
+/** Pings a session from which nothing came for a while; exported for its tests, whose time is made. */
+export function startKeepalive(
   session: ClientHttp2Session,
   keepalive: GrpcClientConfig["keepalive"],
   lastHeardMs: () => number,
