@@ -13,6 +13,13 @@ const grpcSchema = z
   .optional()
   .describe("OTLP over gRPC; an empty block turns it on with the defaults.");
 
+/** The Collector's path of another signal, which this collector doesn't serve. */
+const otherPath = (fallback: string) =>
+  z
+    .string()
+    .default(fallback)
+    .describe("Accepted for compatibility: only profiles are received, at /v1development/profiles.");
+
 const httpSchema = z
   .strictObject({
     endpoint: z
@@ -20,6 +27,9 @@ const httpSchema = z
       .default("localhost:4318")
       .describe("host:port to listen on, or a socket's path with `transport: unix`."),
     ...httpServerFields,
+    traces_url_path: otherPath("/v1/traces"),
+    metrics_url_path: otherPath("/v1/metrics"),
+    logs_url_path: otherPath("/v1/logs"),
   })
   .optional()
   .describe("OTLP over HTTP; an empty block turns it on with the defaults.");

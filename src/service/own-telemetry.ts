@@ -4,7 +4,7 @@ import type { Settings } from "../component/factory.js";
 import type { TelemetryConfig } from "../config/telemetry.js";
 import type { Logger } from "../telemetry/log.js";
 import { createLogger, type LineSink, type LogLevel } from "../telemetry/logger.js";
-import { limitMetrics, nopMetrics } from "../telemetry/metric-levels.js";
+import { createHiddenMetrics, limitMetrics } from "../telemetry/metric-levels.js";
 import type { Metrics } from "../telemetry/metrics.js";
 import { enableTracing } from "../telemetry/trace.js";
 import { createMetricsServer } from "./metrics-server.js";
@@ -27,7 +27,7 @@ export async function createOwnTelemetry(
   const log = createLog(config.logs, sinks);
   if (config.traces.level !== "none" && (await enableTracing()))
     log.info("Spans go to the registered OpenTelemetry SDK.");
-  if (!config.metrics.enabled) return { log, metrics: nopMetrics, attendants: [] };
+  if (!config.metrics.enabled) return { log, metrics: createHiddenMetrics(), attendants: [] };
   // prom-client is not loaded where nobody asks for metrics.
   const [{ createMetrics }, { observeProcess }] = await Promise.all([
     import("../telemetry/metrics.js"),

@@ -2,7 +2,7 @@ import type { Metrics } from "./metrics.js";
 
 export type MetricsLevel = "none" | "basic" | "normal" | "detailed";
 
-/** Counts nothing: for metrics level none, `validate` and tests. */
+/** Counts nothing: for `validate` and tests. */
 export const nopMetrics: Metrics = {
   counter: () => ({ add() {} }),
   gauge: () => ({ set() {} }),
@@ -13,6 +13,24 @@ export const nopMetrics: Metrics = {
   text: async () => "",
   contentType: () => "text/plain; version=0.0.4; charset=utf-8",
 };
+
+/** For metrics level none: shows nothing, but answers `total` of observed gauges, which a shutdown that loses data asks for. */
+export function createHiddenMetrics(): Metrics {
+  const readers = new Map<string, Set<() => number>>();
+  return {
+    ...nopMetrics,
+    observedGauge(name, _help, _labels, read) {
+      const ofName = readers.get(name) ?? new Set();
+      readers.set(name, ofName.add(read));
+      return () => ofName.delete(read);
+    },
+    async total(name) {
+      let sum = 0;
+      for (const read of readers.get(name) ?? []) sum += read();
+      return sum;
+    },
+  };
+}
 
 /** Families that otelcol shows from level normal on; the rest of the table only at detailed. */
 const fromNormal = [/^otelcol_processor_batch_/];

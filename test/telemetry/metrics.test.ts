@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { limitMetrics, nopMetrics } from "../../src/telemetry/metric-levels.js";
+import { createHiddenMetrics, limitMetrics, nopMetrics } from "../../src/telemetry/metric-levels.js";
 import { createMetrics, type Metrics } from "../../src/telemetry/metrics.js";
 import { observeProcess } from "../../src/telemetry/process-metrics.js";
 
@@ -66,6 +66,17 @@ describe("limitMetrics", () => {
     nopMetrics.counter("c", "help").add(1);
     nopMetrics.histogram("h", "help", {}, [1]).observe(1);
     assert.equal(await nopMetrics.text(), "");
+  });
+
+  it("shows nothing at level none, but knows what is still held", async () => {
+    const metrics = createHiddenMetrics();
+    const remove = metrics.observedGauge("held", "help", { exporter: "a" }, () => 3);
+    metrics.observedGauge("held", "help", { exporter: "b" }, () => 4);
+    assert.equal(await metrics.total("held"), 7);
+    remove();
+    assert.equal(await metrics.total("held"), 4);
+    assert.equal(await metrics.total("other"), 0);
+    assert.equal(await metrics.text(), "");
   });
 });
 
