@@ -2,6 +2,7 @@ import type { Exporter, ExporterFactory, Settings } from "../../src/component/fa
 import { createExporter } from "../../src/delivery/exporter.js";
 import { createGrpcClient } from "../../src/net/grpc-client.js";
 import { decodeExportResponse } from "../../src/proto/export-response.js";
+import { traceHeaders } from "../../src/telemetry/trace.js";
 import { type OtlpGrpcConfig, otlpGrpcSchema } from "./config.js";
 
 const path = "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export";
@@ -15,7 +16,8 @@ function createOtlpGrpcExporter(settings: Settings, config: OtlpGrpcConfig): Exp
     queue: config.sending_queue,
     async send(profiles, ctx) {
       const timeoutMs = ctx.deadlineMs === undefined ? 0 : Math.max(1, ctx.deadlineMs - performance.now());
-      const reply = await client.unary({ path, body: profiles.encode(), signal: ctx.signal, timeoutMs });
+      const metadata = ctx.span === undefined ? undefined : traceHeaders(ctx.span);
+      const reply = await client.unary({ path, body: profiles.encode(), signal: ctx.signal, timeoutMs, metadata });
       // The empty reply of nearly every request needs no reading; what can't be read was still accepted.
       const partial = reply.length === 0 ? undefined : decodeExportResponse(reply);
       if (partial && (partial.rejectedProfiles !== 0n || partial.errorMessage !== "")) {

@@ -10,6 +10,7 @@ import {
 } from "../../src/proto/export-response.js";
 import { protoToJson } from "../../src/proto/otlp-json.js";
 import { decodeStatus, decodeStatusJson } from "../../src/proto/status.js";
+import { traceHeaders } from "../../src/telemetry/trace.js";
 import { type OtlpHttpConfig, otlpHttpSchema, profilesUrl } from "./config.js";
 
 const protobuf = "application/x-protobuf";
@@ -36,7 +37,7 @@ function createOtlpHttpExporter(settings: Settings, config: OtlpHttpConfig): Exp
       const response = await client.request({
         method: "POST",
         url,
-        headers,
+        headers: ctx.span === undefined ? headers : { ...headers, ...traceHeaders(ctx.span) },
         body,
         signal: ctx.signal,
         timeoutMs,

@@ -1,6 +1,8 @@
-import type { PipelineError } from "../component/errors.js";
+import { withContext } from "../component/context.js";
+import { type PipelineError, toPipelineError } from "../component/errors.js";
 import type { Exporter, Settings } from "../component/factory.js";
 import type { Host } from "../component/host.js";
+import { startSpan } from "../telemetry/trace.js";
 import type { Join } from "./batch-sender.js";
 import { shuttingDown } from "./caller.js";
 import { type Clock, systemClock } from "./clock.js";
@@ -48,7 +50,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   const failures = createFailureLog(settings.log, clock);
   const attempts = createAttempts(options.send, options.timeoutMs, clock);
   const retry = createRetry(attempts.send, { config: options.retry, clock, random, log: settings.log });
-  const send = metrics.observed(retry.send);
+  const send = traced(metrics.observed(retry.send), settings.id);
 
   let stopping: Promise<void> | undefined;
 
@@ -107,5 +109,22 @@ export function createExporter(options: ExporterOptions): Exporter {
       stopping ??= stop();
       return stopping;
     },
+  };
+}
+
+/** A span around each delivery, retries included, where somebody listens; the backend is told of it. */
+function traced(send: Send, exporter: string): Send {
+  const name = `exporter/${exporter}/ProfilesExported`;
+  const attributes = { exporter };
+  return (profiles, ctx) => {
+    const span = startSpan(name, ctx.span, attributes);
+    if (!span) return send(profiles, ctx);
+    return send(profiles, withContext(ctx, { span: span.context })).then(
+      () => span.end(),
+      (error) => {
+        span.end(undefined, toPipelineError(error));
+        throw error;
+      },
+    );
   };
 }

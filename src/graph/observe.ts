@@ -3,7 +3,7 @@ import { type Context, withContext } from "../component/context.js";
 import { toPipelineError } from "../component/errors.js";
 import type { Profiles } from "../pdata/profiles.js";
 import type { Counter, Metrics } from "../telemetry/metrics.js";
-import { remoteParent, startSpan } from "../telemetry/trace.js";
+import { startSpan } from "../telemetry/trace.js";
 
 interface ReceiverCounts {
   readonly accepted: Counter;
@@ -44,7 +44,7 @@ export function observeReceiver(next: Consumer, receiver: string, metrics: Metri
       const samples = profiles.sampleCount;
       const transport = ctx.client?.transport ?? "";
       const counts = countsFor(transport);
-      const span = startSpan(spanName, ctx.span ?? remoteParent(ctx.metadata), { receiver, transport });
+      const span = startSpan(spanName, ctx.span, { receiver, transport });
       try {
         await next.consume(profiles, span ? withContext(ctx, { span: span.context }) : ctx);
       } catch (caught) {

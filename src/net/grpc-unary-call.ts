@@ -4,6 +4,7 @@ import type { Client, Context, Metadata } from "../component/context.js";
 import { noMetadata } from "../component/context.js";
 import { Code, toPipelineError } from "../component/errors.js";
 import { encodeStatus } from "../proto/status.js";
+import { remoteParent } from "../telemetry/trace.js";
 import { type ByteBudget, overBudget } from "./byte-budget.js";
 import { type Coding, decode } from "./compression.js";
 import { answerFor } from "./status.js";
@@ -177,7 +178,7 @@ export class UnaryCall {
     }
     this.isRunning = true;
     const metadata = this.options.includeMetadata ? readMetadata(this.headers) : noMetadata;
-    this.call(body, new CallContext(this, this.deadlineMs, metadata, client)).then(
+    this.call(body, new CallContext(this, this.deadlineMs, metadata, client, remoteParent(this.headers))).then(
       (reply) => {
         this.release();
         this.reply(reply);
@@ -255,11 +256,12 @@ class CallContext implements Context {
   readonly metadata: Metadata;
   readonly client: Client;
   readonly reservation = undefined;
-  readonly span = undefined;
+  readonly span: unknown;
   private readonly call: UnaryCall;
 
-  constructor(call: UnaryCall, deadlineMs: number | undefined, metadata: Metadata, client: Client) {
+  constructor(call: UnaryCall, deadlineMs: number | undefined, metadata: Metadata, client: Client, span: unknown) {
     this.call = call;
+    this.span = span;
     this.deadlineMs = deadlineMs;
     this.metadata = metadata;
     this.client = client;

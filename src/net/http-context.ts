@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Client, type Context, type Metadata, noMetadata } from "../component/context.js";
+import { remoteParent } from "../telemetry/trace.js";
 import { peerAddress } from "./endpoint.js";
 
 /** The context of one request. Most stages never ask for its signal: it is made for those who do. */
@@ -8,7 +9,7 @@ export class RequestContext implements Context {
   readonly metadata: Metadata;
   readonly client: Client;
   readonly reservation = undefined;
-  readonly span = undefined;
+  readonly span: unknown;
   private controller: AbortController | undefined;
   private gone = false;
 
@@ -16,6 +17,7 @@ export class RequestContext implements Context {
     const { remoteAddress, remotePort } = message.socket;
     this.metadata = includeMetadata ? readMetadata(message) : noMetadata;
     this.client = { address: peerAddress(remoteAddress, remotePort), auth: {}, transport: "http" };
+    this.span = remoteParent(message.headers);
     response.once("close", () => {
       if (response.writableFinished) return;
       this.gone = true;

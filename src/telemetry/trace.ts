@@ -42,11 +42,14 @@ function endSpan(span: OtelSpan, attributes?: Attributes, error?: Error): void {
   span.end();
 }
 
+/** Headers of HTTP/1 or HTTP/2, names in lower case. */
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
 /** The caller's span, from its `traceparent` and `tracestate` headers; undefined where nobody listens. */
-export function remoteParent(metadata: ReadonlyMap<string, readonly string[]>): unknown {
-  return api?.propagation.extract(api.ROOT_CONTEXT, metadata, {
-    get: (carrier, key) => carrier.get(key)?.[0],
-    keys: (carrier) => [...carrier.keys()],
+export function remoteParent(headers: Headers): unknown {
+  return api?.propagation.extract(api.ROOT_CONTEXT, headers, {
+    get: (carrier, key) => carrier[key],
+    keys: (carrier) => Object.keys(carrier),
   });
 }
 

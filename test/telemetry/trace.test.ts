@@ -55,16 +55,14 @@ describe("trace", () => {
     delete (globalThis as Record<symbol, unknown>)[Symbol.for("opentelemetry.js.api.1")];
     assert.equal(await enableTracing(), false);
     assert.equal(startSpan("x", undefined, {}), undefined);
-    assert.equal(remoteParent(new Map([["traceparent", ["00-a-b-01"]]])), undefined);
+    assert.equal(remoteParent({ traceparent: "00-a-b-01" }), undefined);
     assert.deepEqual(traceHeaders({}), {});
   });
 
   it("opens spans below the caller's, and tells the next process of them", async () => {
     const spans = registerRecorder();
     assert.equal(await enableTracing(), true);
-    const parent = remoteParent(
-      new Map([["traceparent", ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"]]]),
-    );
+    const parent = remoteParent({ traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" });
     const span = startSpan("receiver/otlp/ProfilesReceived", parent, { receiver: "otlp" });
     assert.deepEqual(traceHeaders(span?.context), {
       traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
