@@ -1,4 +1,5 @@
 import type { Exporter, ExporterFactory, Settings } from "../../src/component/factory.js";
+import type { QueueConfig } from "../../src/delivery/config.js";
 import { createExporter } from "../../src/delivery/exporter.js";
 import { createHttpClient } from "../../src/net/http-client.js";
 import { type PyroscopeConfig, pyroscopeSchema } from "./config.js";
@@ -12,10 +13,18 @@ function createPyroscopeExporter(settings: Settings, config: PyroscopeConfig): E
     // One attempt is many pushes, each with the limit that `timeout` sets.
     timeoutMs: 0,
     retry: config.retry_on_failure,
-    queue: config.sending_queue,
+    queue: queuePerTenant(config),
     send: createSender({ settings, config, client, nowMs: Date.now }),
     shutdown: () => client.close(),
   });
+}
+
+/** Senders of different tenants are never batched together, whether or not the configuration says so. */
+function queuePerTenant({ tenant, sending_queue: queue }: PyroscopeConfig): QueueConfig {
+  const key = tenant?.from_metadata.toLowerCase() ?? "";
+  const { metadata_keys: keys } = queue.batch.partition;
+  if (key === "" || keys.some((each) => each.toLowerCase() === key)) return queue;
+  return { ...queue, batch: { ...queue.batch, partition: { metadata_keys: [...keys, key] } } };
 }
 
 /** pprof to Grafana Pyroscope by its push API, under the names that its own agents use. */
