@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { decodePprof } from "../src/codec/pprof-decode.js";
 import { encodePprofs } from "../src/codec/pprof-file.js";
+import { outlineOf } from "../src/codec/pprof-outline.js";
 import { printCases } from "./measure.js";
 
 /** pprof to OTLP and back, over recorded profiles of net/http/pprof; bytes are counted decompressed. */
@@ -19,6 +20,7 @@ const batches = plain.map((bytes) => decodePprof(bytes, []));
 
 console.log(`\n${plain.length} recorded pprofs, ${sum(plain)} bytes`);
 printCases(sum(plain), {
+  "pprof check": () => plain.reduce((total, bytes) => total + (outlineOf(bytes)?.sampleCount ?? 0), 0),
   "pprof decode": () => decodeAll(plain),
   "gunzip, pprof decode": () => decodeAll(gzipped),
   "pprof encode": () => batches.reduce((total, batch) => total + sum(encodePprofs(batch).map(({ bytes }) => bytes)), 0),

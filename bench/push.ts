@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, createServer, request as httpRequest, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -11,8 +11,9 @@ import { bytesField } from "../src/proto/small-wire.js";
 
 /**
  * Pushes recorded profiles of Pyroscope's Go, Node and Python clients through a collector of its own process (pyroscope
- * -> relabel -> pyroscope): node dist/bench/push.js [pushes] [connections]. Prints the CPU that the collector took of a
- * push, what it takes at rest, and how many pprofs came out as the bytes that went in.
+ * -> relabel -> pyroscope): node dist/bench/push.js [pushes] [connections] [bare]. Prints the CPU that the collector took
+ * of a push, what it takes at rest, and how many pprofs came out as the bytes that went in. `bare` measures bare-proxy.ts
+ * instead, which does the least that can be done: compare the two, as machines differ and so do their neighbours.
  */
 const wire = "test/fixtures/wire";
 const path = "/push.v1.PusherService/Push";
@@ -149,7 +150,19 @@ async function pushAll(port: number, connections: number, pushes: number, bodies
   agent.destroy();
 }
 
-async function measure(pushes: number, connections: number): Promise<void> {
+/** Starts the collector, or the bare proxy. */
+function start(bare: boolean, folder: string, port: number, metricsPort: number, sinkPort: number): ChildProcess {
+  const options: SpawnOptions = { stdio: ["ignore", "ignore", "inherit"] };
+  if (bare) {
+    const flags = ["--max-semi-space-size=4", "--initial-heap-size=64", "dist/bench/bare-proxy.js"];
+    return spawn(process.execPath, [...flags, String(port), String(sinkPort)], options);
+  }
+  const file = join(folder, "config.yaml");
+  writeFileSync(file, configuration(port, metricsPort, sinkPort));
+  return spawn("bin/flamepipe", ["--config", file], options);
+}
+
+async function measure(pushes: number, connections: number, bare: boolean): Promise<void> {
   const pprofs = recordings.map(recordedPprof);
   const bodies = pprofs.map((pprof, i) => pushOf(pprof, i < 4 ? "memory" : "wall"));
   const average = bodies.reduce((sum, { length }) => sum + length, 0) / bodies.length;
@@ -157,9 +170,7 @@ async function measure(pushes: number, connections: number): Promise<void> {
   const sink = await startSink(new Set(pprofs.map((pprof) => pprof.toString("latin1"))), counts);
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), "flamepipe-bench-"));
-  const file = join(folder, "config.yaml");
-  writeFileSync(file, configuration(port, await freePort(), portOf(sink)));
-  const collector = spawn("bin/flamepipe", ["--config", file], { stdio: ["ignore", "ignore", "inherit"] });
+  const collector = start(bare, folder, port, await freePort(), portOf(sink));
   try {
     await untilReady(port);
     await sleep(2000);
@@ -191,4 +202,5 @@ async function measure(pushes: number, connections: number): Promise<void> {
   }
 }
 
-await measure(Number(process.argv[2] ?? 10_000), Number(process.argv[3] ?? 8));
+const [pushes = "10000", connections = "8", what = ""] = process.argv.slice(2);
+await measure(Number(pushes), Number(connections), what === "bare");

@@ -1,5 +1,6 @@
 import type { PprofLimits } from "../../src/codec/pprof-encode.js";
 import { PprofPayload } from "../../src/codec/pprof-payload.js";
+import { givenName } from "../../src/codec/profile-kinds.js";
 import type { ResourceProfiles } from "../../src/pdata/profiles.js";
 import { isSentAsItIs, seriesName, yearNano } from "./plan.js";
 
@@ -15,12 +16,10 @@ function isPassedOn(payload: PprofPayload, limits: PprofLimits): boolean {
   const { outline, attributes, byteSize } = payload;
   const { sampleTypes, periodType, period, timeUnixNano, sampleCount } = outline;
   if (sampleCount > limits.maxSamples || byteSize > limits.maxBytes || timeUnixNano < yearNano) return false;
-  const types = new Set(sampleTypes.map(({ type, unit }) => `${type}/${unit}`));
+  if (!sampleTypes.every((sampleType) => isSentAsItIs(sampleType, periodType, period, sampleTypes))) return false;
+  if (givenName(attributes) !== "") return true;
   const name = nameOf(payload);
-  return sampleTypes.every(
-    (sampleType) =>
-      seriesName(sampleType, periodType, attributes) === name && isSentAsItIs(sampleType, periodType, period, types),
-  );
+  return sampleTypes.every((sampleType) => seriesName(sampleType, periodType, attributes) === name);
 }
 
 /** `__name__` of all that it holds. */

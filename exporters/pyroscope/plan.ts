@@ -65,28 +65,26 @@ function periodTypeOf(name: string, sampleType: ValueType, periodType: ValueType
  */
 function columnOf(profile: Profile, sampleType: ValueType, periodType: ValueType, capture: Capture): PprofColumn {
   const { period } = profile;
-  if (isCountOfTime(sampleType, periodType, period, capture.types)) return { profile, type: cpu, scale: period };
+  if (isCountOfTime(sampleType, periodType, period) && !capture.types.has("cpu/nanoseconds")) {
+    return { profile, type: cpu, scale: period };
+  }
   return { profile, type: acceptableType(sampleType), scale: 1n };
 }
 
-function isCountOfTime(
-  sampleType: ValueType,
-  periodType: ValueType,
-  period: bigint,
-  types: ReadonlySet<string>,
-): boolean {
-  const counted = sameValueType(sampleType, samples) && sameValueType(periodType, cpu) && period > 0n;
-  return counted && !types.has("cpu/nanoseconds");
+/** True for samples that each stand for a period of CPU time. */
+function isCountOfTime(sampleType: ValueType, periodType: ValueType, period: bigint): boolean {
+  return sameValueType(sampleType, samples) && sameValueType(periodType, cpu) && period > 0n;
 }
 
-/** True if values of this type are sent as they are, under the type's own name. */
+/** True if values of this type, one of the `types` of a capture, are sent as they are under the type's own name. */
 export function isSentAsItIs(
   sampleType: ValueType,
   periodType: ValueType,
   period: bigint,
-  types: ReadonlySet<string>,
+  types: readonly ValueType[],
 ): boolean {
-  return !isCountOfTime(sampleType, periodType, period, types) && sameValueType(acceptableType(sampleType), sampleType);
+  if (/[-:]/.test(sampleType.type) || sampleType.unit.includes(":")) return false;
+  return !isCountOfTime(sampleType, periodType, period) || types.some((type) => sameValueType(type, cpu));
 }
 
 /** Pyroscope refuses a dash in a sample type, and its profile type ids are cut at colons. */

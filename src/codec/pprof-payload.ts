@@ -20,9 +20,8 @@ export class PprofPayload implements Payload {
   readonly outline: PprofOutline;
   /** As `addPprof` will give them to every profile, those of the pprof itself left out. */
   readonly attributes: readonly KeyValue[];
-  /** The id of its capture once it is decoded. */
-  readonly captureId = newCaptureId();
   private readonly options: PprofOptions;
+  private id = "";
   private plain: Buffer | undefined;
 
   constructor(bytes: Buffer, plain: Buffer, outline: PprofOutline, options: PprofOptions) {
@@ -31,9 +30,14 @@ export class PprofPayload implements Payload {
     this.byteSize = plain.length;
     this.outline = outline;
     this.attributes = attributesFor ? [...attributes, ...attributesFor(outline.sampleTypes)] : attributes;
-    const { attributes: all, captureId } = this;
-    this.options = { ...options, maxBytes: plain.length, attributes: all, attributesFor: undefined, captureId };
+    this.options = options;
     this.plain = plain;
+  }
+
+  /** The id of its capture, in whatever it is decoded to. */
+  get captureId(): string {
+    this.id ||= newCaptureId();
+    return this.id;
   }
 
   get sampleCount(): number {
@@ -50,7 +54,9 @@ export class PprofPayload implements Payload {
   }
 
   decodeInto(scope: ScopeBuilder): void {
-    addPprof(scope, this.plain ?? this.bytes, this.options);
+    const { attributes, captureId } = this;
+    const options = { ...this.options, maxBytes: this.byteSize, attributes, attributesFor: undefined, captureId };
+    addPprof(scope, this.plain ?? this.bytes, options);
   }
 
   /** Lets go of the decompressed pprof, which who decodes later has to make again. */
