@@ -134,6 +134,35 @@ describe("HTTP client", () => {
     assert.deepEqual([error.kind, error.code, error.reason], ["retryable", 1, "cancelled"]);
   });
 
+  it("is given up at once while it waits for a connection, and isn't sent later", async () => {
+    const seen: string[] = [];
+    let answer = () => {};
+    const url = await serve((request, response) => {
+      seen.push(request.url ?? "");
+      answer = () => response.end("done");
+    });
+    const http = client(url, { max_conns_per_host: 1 });
+    const first = http.request({ method: "GET", url: "/first" });
+    const controller = new AbortController();
+    const second = rejection(http.request({ method: "GET", url: "/second", signal: controller.signal }));
+    const third = rejection(http.request({ method: "GET", url: "/third", timeoutMs: 20 }));
+    controller.abort();
+    const gone = AbortSignal.abort();
+    const fourth = rejection(http.request({ method: "GET", url: "/fourth", signal: gone }));
+    const errors = await Promise.all([second, third, fourth]);
+    assert.deepEqual(
+      errors.map(({ kind, reason }) => `${kind} ${reason}`),
+      ["retryable cancelled", "retryable timeout", "retryable cancelled"],
+    );
+    answer();
+    assert.equal((await first).body.toString(), "done");
+    const last = http.request({ method: "GET", url: "/last" });
+    while (!seen.includes("/last")) await new Promise((resolve) => setImmediate(resolve));
+    answer();
+    assert.equal((await last).status, 200);
+    assert.deepEqual(seen, ["/first", "/last"]);
+  });
+
   it("turns every way a connection can fail into a retryable UNAVAILABLE", async () => {
     const refused = await rejection(client("http://127.0.0.1:1").request({ method: "GET", url: "/" }));
     const talks: ((socket: Socket) => void)[] = [
