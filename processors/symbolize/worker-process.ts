@@ -12,6 +12,8 @@ const maxWaiting = 256;
 const firstBackOffMs = 1000;
 const longestBackOffMs = 60_000;
 const memoryCheckMs = 50;
+/** How long a shutdown waits for the process to be gone. */
+const longestEndMs = 2000;
 const pageBytes = 4096;
 
 export interface WorkerProcessSettings {
@@ -155,12 +157,17 @@ export function createWorkerProcess(settings: WorkerProcessSettings): SymbolSour
       if (!last) return;
       finish();
       if (last.exitCode !== null || last.signalCode !== null) return;
-      // Nothing of it is worth waiting for: it only reads.
+      // It only reads: nothing of it is worth waiting for, least of all a file system that doesn't answer.
       await new Promise<void>((resolve) => {
-        last.once("exit", () => resolve());
+        const timer = clock.setTimer(resolve, longestEndMs);
+        last.once("exit", () => {
+          clock.clearTimer(timer);
+          resolve();
+        });
         last.ref();
         last.kill("SIGKILL");
       });
+      last.unref();
     },
   };
 }

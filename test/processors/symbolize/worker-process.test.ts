@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -133,6 +133,28 @@ describe("the process that reads binaries", () => {
       await source.close();
     });
   }
+
+  it("reads what is large or made to do harm without being replaced", async () => {
+    const { source, ends } = workerWith();
+    const whole = readFileSync(join(folder, "tool"));
+    writeFileSync(join(folder, "sparse"), whole);
+    truncateSync(join(folder, "sparse"), 2 ** 30);
+    const broken = Buffer.from(whole);
+    broken.writeBigUInt64LE(1n << 40n, Number(whole.readBigUInt64LE(40)) + 64 * 3 + 32);
+    writeFileSync(join(folder, "broken"), broken);
+    for (const [name, reason] of [
+      ["broken", /a table past the end of the file|larger than may be read/],
+      ["text", /not an ELF file/],
+    ] as const) {
+      if (name === "text") writeFileSync(join(folder, name), "x".repeat(100));
+      const answer = await source.request(request(name));
+      assert.ok(answer.outcome === "invalid", name);
+      assert.match(answer.reason, reason);
+    }
+    assert.equal((await source.request(request("sparse"))).outcome, "found");
+    assert.deepEqual(ends, []);
+    await source.close();
+  });
 
   it("is nobody's fault where it doesn't even start", async () => {
     const { source, ends } = workerWith({ entry: join(folder, "missing.mjs") });
