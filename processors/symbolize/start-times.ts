@@ -1,9 +1,7 @@
-import { readFileSync } from "node:fs";
+import { bootTimeMs, msPerTick, readStat } from "../../src/proc/proc-files.js";
 
 /** Processes that are remembered, those of which samples came last. */
 const maxProcesses = 4096;
-/** Ticks of /proc/PID/stat per second, the same on every architecture. */
-const ticksPerSecond = 100;
 /** The time of boot is known to the second. */
 const toleranceMs = 2000;
 
@@ -23,8 +21,8 @@ export function createStartTimes(proc: string): StartTimes {
     of(pid, newestSampleMs) {
       const before = known.get(pid);
       const now = startTicks(proc, pid);
-      bootMs ??= bootTimeMs(proc);
-      const startedMs = now === undefined ? 0 : bootMs + (Number(now) * 1000) / ticksPerSecond;
+      bootMs ??= bootTimeMs(proc) ?? 0;
+      const startedMs = now === undefined ? 0 : bootMs + Number(now) * msPerTick;
       const start = now === undefined || startedMs > newestSampleMs + toleranceMs ? before : now;
       if (start === undefined) return undefined;
       known.delete(pid);
@@ -38,22 +36,7 @@ export function createStartTimes(proc: string): StartTimes {
   };
 }
 
-/** Field 22 of /proc/PID/stat; the name of the program before it may hold anything, brackets too. */
+/** Start of the process that has this id now, as text; undefined where there is none. */
 export function startTicks(proc: string, pid: number): string | undefined {
-  const text = read(`${proc}/${pid}/stat`);
-  const ticks = text.slice(text.lastIndexOf(")") + 2).split(" ")[19];
-  return /^\d{1,15}$/.test(ticks ?? "") ? ticks : undefined;
-}
-
-/** Unix time of the system's start; 0 where the system doesn't say. */
-function bootTimeMs(proc: string): number {
-  return Number(/^btime (\d+)$/m.exec(read(`${proc}/stat`))?.[1] ?? 0) * 1000;
-}
-
-function read(path: string): string {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return "";
-  }
+  return readStat(proc, pid)?.startTicks.toString();
 }

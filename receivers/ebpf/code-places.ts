@@ -1,9 +1,9 @@
 import { basename, join } from "node:path";
+import { readProcFile } from "../../src/proc/proc-files.js";
 import type { BuildIds } from "../../src/symbols/build-id.js";
 import { type CodeRegion, parseCodeRegions, regionAt, remoteDevices } from "../../src/symbols/process-maps.js";
 import type { Segment } from "../../src/symbols/segments.js";
 import type { BinaryIdentities } from "./binary-identities.js";
-import { readProcFile } from "./proc-files.js";
 import type { HostProcess } from "./processes.js";
 import { readVdsoNames, type VdsoNames } from "./vdso.js";
 

@@ -1,4 +1,4 @@
-import { readProcFile } from "./proc-files.js";
+import { readProcFile } from "../../src/proc/proc-files.js";
 
 const CAP_SYS_ADMIN = 21n;
 const CAP_PERFMON = 38n;

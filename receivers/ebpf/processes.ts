@@ -1,6 +1,6 @@
 import { basename, join } from "node:path";
+import { bootTimeMs, executableOf, msPerTick, readProcFile, readStat } from "../../src/proc/proc-files.js";
 import { cgroupPaths, containerIdOf } from "./cgroup.js";
-import { bootTimeMs, executableOf, parseStat, readProcFile } from "./proc-files.js";
 
 /** A process as it is while this object is handed out: another one with its id, or an exec, gives another object. */
 export interface HostProcess {
@@ -39,8 +39,6 @@ interface Entry {
 const rememberedIntervals = 12;
 const maxCgroupBytes = 64 * 1024;
 const maxCommandLineBytes = 4096;
-/** The kernel's unit of start times towards programs (USER_HZ), whatever its timer's rate. */
-const msPerTick = 10;
 
 /** Who the processes of the host are. Each is looked at once an interval, so that a reused id is seen. */
 export class ProcessTable {
@@ -69,7 +67,7 @@ export class ProcessTable {
   find(pid: number): Found {
     const known = this.entries.get(pid);
     if (known?.interval === this.interval) return known.found;
-    const stat = parseStat(readProcFile(join(this.options.proc, String(pid), "stat"), 4096) ?? "");
+    const stat = readStat(this.options.proc, pid);
     if (!stat) return this.ended(pid, known);
     const path = executableOf(this.options.proc, pid);
     const isSame = known !== undefined && known.process.startTicks === stat.startTicks;

@@ -1,9 +1,9 @@
 import { closeSync, openSync, readSync } from "node:fs";
+import { readProcFile } from "../../src/proc/proc-files.js";
 import { bufferSource } from "../../src/symbols/byte-source.js";
 import { parseElf } from "../../src/symbols/elf.js";
 import { parseCodeRegions } from "../../src/symbols/process-maps.js";
 import { readSymbolTable } from "../../src/symbols/symbol-table.js";
-import { readProcFile } from "./proc-files.js";
 
 /** Name of the function at an offset in the code that the kernel puts into every process; undefined where it has none. */
 export type VdsoNames = (offset: number) => string | undefined;

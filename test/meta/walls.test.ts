@@ -11,6 +11,7 @@ const allowed: Record<string, string[]> = {
   "src/pdata": ["src/proto"],
   "src/codec": ["src/pdata", "src/proto"],
   "src/files": [],
+  "src/proc": [],
   "src/symbols": [],
   "src/telemetry": ["prom-client", "pino", "@opentelemetry/api"],
   "src/component": ["src/pdata", "src/proto", "src/telemetry", "zod"],
@@ -23,7 +24,7 @@ const allowed: Record<string, string[]> = {
   "src/config": ["src/component", "src/pdata", "src/telemetry", "yaml", "zod"],
   "src/service": [..."component config graph net pdata telemetry".split(" ").map((room) => `src/${room}`), "zod"],
   "src/cli": [
-    ..."attributes component config graph net pdata proto regexp relabel service symbols telemetry"
+    ..."attributes component config graph net pdata proc proto regexp relabel service symbols telemetry"
       .split(" ")
       .map((room) => `src/${room}`),
     "commander",
@@ -31,7 +32,7 @@ const allowed: Record<string, string[]> = {
   ],
 };
 
-const shared = "attributes codec component delivery files net pdata proto regexp relabel symbols telemetry";
+const shared = "attributes codec component delivery files net pdata proc proto regexp relabel symbols telemetry";
 const kinds = ["receivers", "processors", "exporters", "connectors", "extensions"];
 for (const kind of kinds) {
   allowed[`${kind}/sample`] = [...shared.split(" ").map((room) => `src/${room}`), "zod"];

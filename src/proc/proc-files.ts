@@ -1,10 +1,18 @@
 import { closeSync, openSync, readlinkSync, readSync } from "node:fs";
 import { join } from "node:path";
 
-/** Fields of /proc/PID/stat that say which process it is. */
+/** The kernel's unit of time towards programs (USER_HZ), whatever its timer's rate. */
+export const msPerTick = 10;
+
+/** What /proc/PID/stat says; times are ticks. */
 export interface ProcessStat {
   readonly comm: string;
-  /** Ticks since boot: with the pid, it names one process. */
+  readonly parentPid: number;
+  /** User and system time of all threads, ended ones too. */
+  readonly cpuTicks: number;
+  /** The same of children that ended and were waited for, and of theirs. */
+  readonly endedChildrenTicks: number;
+  /** Since boot: with the pid, it names one process. */
   readonly startTicks: number;
 }
 
@@ -31,13 +39,28 @@ export function readProcFile(path: string, maxBytes: number): string | undefined
   }
 }
 
+/** undefined where there is no such process. */
+export function readStat(proc: string, pid: number): ProcessStat | undefined {
+  return parseStat(readProcFile(join(proc, String(pid), "stat"), 4096) ?? "");
+}
+
 /** comm stands in parentheses and may hold any of them: what counts is the last one. */
-export function parseStat(text: string): ProcessStat | undefined {
+function parseStat(text: string): ProcessStat | undefined {
   const open = text.indexOf("(");
   const close = text.lastIndexOf(")");
   if (open < 0 || close < open) return undefined;
-  const startTicks = Number(text.slice(close + 2).split(" ", 20)[19]);
-  return Number.isSafeInteger(startTicks) ? { comm: text.slice(open + 1, close), startTicks } : undefined;
+  const fields = text.slice(close + 2).split(" ", 20);
+  const [parentPid, user, system, childrenUser, childrenSystem, startTicks] = [1, 11, 12, 13, 14, 19].map((at) =>
+    Number(fields[at]),
+  );
+  if (!Number.isSafeInteger(startTicks)) return undefined;
+  return {
+    comm: text.slice(open + 1, close),
+    parentPid,
+    cpuTicks: user + system,
+    endedChildrenTicks: childrenUser + childrenSystem,
+    startTicks,
+  };
 }
 
 /** What the link exe of a process says; "" for kernel threads and where it may not be read. */
