@@ -1,7 +1,17 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { parseDurationMs } from "../component/schema.js";
+import { availableParallelism } from "node:os";
+import { Command, CommanderError, Option } from "commander";
 import { CliError, type CliIo } from "./io.js";
-import type { ConfigOptions, RunOptions } from "./options.js";
+import {
+  collect,
+  parseBool,
+  parseCount,
+  parseDuration,
+  parseHttpUrl,
+  parseNumber,
+  parsePositive,
+  parsePositiveCount,
+} from "./option-values.js";
+import type { ConfigOptions, OverheadOptions, RunOptions } from "./options.js";
 
 /** Runs one command and resolves with the exit code: 0, or 1 with the reason on stderr. Never rejects. */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
@@ -48,6 +58,7 @@ function createProgram(io: CliIo, exit: (code: number) => void): Command {
   addSendCommand(program, io, exit);
   addTryCommand(program, io, exit);
   addAuditCommand(program, io, exit);
+  addOverheadCommand(program, io, exit);
   return program;
 }
 
@@ -178,14 +189,55 @@ function addAuditCommand(program: Command, io: CliIo, exit: (code: number) => vo
     .option("--debug-dir <dir>", "where separate debug files are; repeatable", collect, [])
     .option("--require-frame-pointers", "fail where frame pointers are not kept", false)
     .addHelpText("after", auditHelp)
-    .exitOverride((error) => {
-      throw new CommanderError(error.exitCode === 0 ? 0 : 2, error.code, error.message);
-    })
+    .exitOverride(usageIsTwo)
     .action(async (binaries: string[], options) => {
       const { audit } = await import("./audit.js");
       const debugDir = options.debugDir.length > 0 ? options.debugDir : ["/usr/lib/debug"];
       exit(await audit(binaries, { ...options, debugDir }, io));
     });
+}
+
+const overheadHelp = `
+Rounds with the agent and without alternate. In each, a fixed number of connections asks the service for one request after
+the other; with the agent on, the collector runs beside it with the configuration given. Without --url the service is our
+own, bench/busy-service, which is built with Go. To run an agent on eBPF the command has to be started as root.
+
+Examples:
+  sudo env "PATH=$PATH" bin/flamepipe overhead
+  sudo bin/flamepipe overhead --rate 99 --service './shop --port 8080' --url http://localhost:8080/orders
+
+Exit codes:
+  0  measured
+  1  could not be measured, or was interrupted: the rounds until then are printed
+  2  bad command line
+`;
+
+function addOverheadCommand(program: Command, io: CliIo, exit: (code: number) => void): void {
+  withConfigOptions(program.command("overhead"))
+    .description(
+      "measure what profiling costs: a busy service with the collector and its agent on and off, in turn (default --config config/ebpf-host.yaml)",
+    )
+    .option("--rounds <n>", "rounds with the agent, and as many without", parsePositiveCount, 10)
+    .option("--seconds <n>", "length of one round", parsePositive, 10)
+    .option("--warm-up-seconds <n>", "load before each round that isn't measured", parseNumber, 3)
+    .option("--rate <hz>", "samples a second and CPU, in place of the configuration's", parsePositiveCount)
+    .option("--connections <n>", "requests under way at the same time", parsePositiveCount, 2 * availableParallelism())
+    .option("--service <command>", "command line that starts a service of yours; it is ended with SIGTERM")
+    .option("--url <url>", "what to ask for: of that service, or of one that runs already", parseHttpUrl)
+    .option("--json", "everything that was measured, as one JSON object", false)
+    .addHelpText("after", overheadHelp)
+    .exitOverride(usageIsTwo)
+    .action(async (options: OverheadOptions, command: Command) => {
+      if (options.service !== undefined && !options.url)
+        command.error("error: --service needs --url: what to ask it for");
+      const { overhead } = await import("./overhead/overhead.js");
+      exit(await overhead({ ...options, ...merged(options, command) }, io));
+    });
+}
+
+/** For commands whose exit code 1 says something else. */
+function usageIsTwo(error: CommanderError): never {
+  throw new CommanderError(error.exitCode === 0 ? 0 : 2, error.code, error.message);
 }
 
 /** Options given before the command's name count too: `flamepipe --config x validate`. */
@@ -196,31 +248,4 @@ function merged(options: ConfigOptions, command: Command): ConfigOptions {
     set: [...(outer?.set ?? []), ...options.set],
     featureGates: [...(outer?.featureGates ?? []), ...options.featureGates],
   };
-}
-
-function collect(value: string, before: readonly string[]): string[] {
-  return [...before, value];
-}
-
-function parseDuration(text: string): number {
-  const ms = parseDurationMs(text);
-  if (ms === undefined || ms < 0) throw new InvalidArgumentError('A duration has a unit, such as "5s" or "1m30s".');
-  return ms;
-}
-
-function parseNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value) || value < 0) throw new InvalidArgumentError("Not a number >= 0.");
-  return value;
-}
-
-function parseCount(text: string): number {
-  const value = parseNumber(text);
-  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError("Not a whole number.");
-  return value;
-}
-
-function parseBool(text: string): boolean {
-  if (text === "true" || text === "false") return text === "true";
-  throw new InvalidArgumentError("true or false.");
 }

@@ -31,3 +31,17 @@ export interface SendOptions {
   readonly timeout: number;
   readonly shiftTime?: "now";
 }
+
+export interface OverheadOptions extends ConfigOptions {
+  /** Pairs of rounds. */
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+  readonly connections: number;
+  /** Samples a second, in place of the configuration's. */
+  readonly rate?: number;
+  /** Command line of a service; undefined = our own, or one that runs already at `url`. */
+  readonly service?: string;
+  readonly url?: URL;
+  readonly json: boolean;
+}

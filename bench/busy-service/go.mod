@@ -1,0 +1,3 @@
+module flamepipe/busy-service
+
+go 1.21
