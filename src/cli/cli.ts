@@ -202,6 +202,9 @@ Rounds with the agent and without alternate. In each, a fixed number of connecti
 the other; with the agent on, the collector runs beside it with the configuration given. Without --url the service is our
 own, bench/busy-service, which is built with Go. To run an agent on eBPF the command has to be started as root.
 
+The collector is started anew for each round. In its first intervals it reads the binaries of all that runs and is compiled
+itself: --warm-up-seconds 60 shows what it costs later. A round should last for several intervals of the agent (5 s).
+
 Examples:
   sudo env "PATH=$PATH" bin/flamepipe overhead
   sudo bin/flamepipe overhead --rate 99 --service './shop --port 8080' --url http://localhost:8080/orders
@@ -219,7 +222,7 @@ function addOverheadCommand(program: Command, io: CliIo, exit: (code: number) =>
     )
     .option("--rounds <n>", "rounds with the agent, and as many without", parsePositiveCount, 10)
     .option("--seconds <n>", "length of one round", parsePositive, 10)
-    .option("--warm-up-seconds <n>", "load before each round that isn't measured", parseNumber, 3)
+    .option("--warm-up-seconds <n>", "load before each round that isn't measured", parseNumber, 10)
     .option("--rate <hz>", "samples a second and CPU, in place of the configuration's", parsePositiveCount)
     .option("--connections <n>", "requests under way at the same time", parsePositiveCount, 2 * availableParallelism())
     .option("--service <command>", "command line that starts a service of yours; it is ended with SIGTERM")

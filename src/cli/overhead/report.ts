@@ -20,6 +20,7 @@ export interface Setup {
 
 /** What a person reads. */
 export function reportText(setup: Setup, summary: Summary): string {
+  const { serviceCpuMsPerRequest } = summary;
   return [
     `rounds:    ${summary.pairs} with the agent and ${summary.pairs} without, in turn; ${setup.seconds} s each, after ${setup.warmUpSeconds} s of warm-up`,
     `host:      ${setup.cpus} CPUs, Linux ${setup.kernel}, Node.js ${setup.node}`,
@@ -32,6 +33,7 @@ export function reportText(setup: Setup, summary: Summary): string {
     "",
     sentence("Throughput", summary.requestsPerSecond),
     sentence("p99", summary.p99Ms),
+    ...(serviceCpuMsPerRequest ? [sentence("CPU of the service", serviceCpuMsPerRequest)] : []),
     ...summary.notes,
     "",
   ].join("\n");

@@ -227,6 +227,7 @@ memory of the agent, peak MiB                40.5
 
 Throughput changed by -5.0 %, which is more than chance: rounds without the agent differ by 1.0 % among themselves.
 p99 changed by +5.3 %, which is more than chance: rounds without the agent differ by 1.0 % among themselves.
+CPU of the service changed by +5.0 %, which is more than chance: rounds without the agent differ by 0.0 % among themselves.
 `,
     );
   });
