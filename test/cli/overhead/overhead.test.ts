@@ -89,9 +89,9 @@ describe("overhead", { timeout: 240_000 }, () => {
     );
     assert.deepEqual(summary.notes, []);
 
-    // Once to try it, once for the round.
+    // Once to try it, when it may be ended before it comes to write, and once for the round.
     const started = readFileSync(pids, "utf8").trim().split("\n");
-    assert.equal(started.length, 2);
+    assert.ok(started.length === 1 || started.length === 2, `${started}`);
     for (const pid of started.flatMap((line) => line.split(" "))) {
       assert.throws(() => process.kill(Number(pid), 0), { code: "ESRCH" }, pid);
     }
