@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { invalid } from "./invalid.js";
+import { replaceBadUtf8 } from "./utf8.js";
 
 /** A long that may be past 2^53. Signed. */
 export type JfrLong = number | bigint;
@@ -108,8 +109,8 @@ export class JfrCursor {
     this.pos += length;
     if (!utf8) return this.buf.latin1Slice(start, this.pos);
     const bytes = this.buf.subarray(start, this.pos);
-    if (!isUtf8(bytes)) throw invalid("jfr", "a string that is not valid UTF-8");
-    return bytes.utf8Slice(0, length);
+    // The JVM's own spelling of characters past U+FFFF is none, and OTLP has no room for it.
+    return isUtf8(bytes) ? bytes.utf8Slice(0, length) : replaceBadUtf8(bytes);
   }
 
   private chars(): string {

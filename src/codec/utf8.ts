@@ -1,17 +1,26 @@
+const replacement = Buffer.from("\ufffd");
+
 /** Bytes as text, with U+FFFD for each byte that isn't part of a character, as Go's readers do. */
 export function replaceBadUtf8(bytes: Buffer): string {
-  let text = "";
-  let from = 0;
+  const good = Buffer.allocUnsafe(bytes.length + (replacement.length - 1) * badBytesOf(bytes));
+  let end = 0;
   for (let i = 0; i < bytes.length; ) {
     const length = characterLength(bytes, i);
-    if (length > 0) {
-      i += length;
-      continue;
-    }
-    text += `${bytes.utf8Slice(from, i)}\ufffd`;
-    from = ++i;
+    if (length === 0) end += replacement.copy(good, end);
+    for (let k = 0; k < length; k++) good[end++] = bytes[i + k];
+    i += length || 1;
   }
-  return text + bytes.utf8Slice(from, bytes.length);
+  return good.utf8Slice(0, end);
+}
+
+function badBytesOf(bytes: Buffer): number {
+  let bad = 0;
+  for (let i = 0; i < bytes.length; ) {
+    const length = characterLength(bytes, i);
+    if (length === 0) bad++;
+    i += length || 1;
+  }
+  return bad;
 }
 
 /** Bytes of the well-formed character at i, or 0. */

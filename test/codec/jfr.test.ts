@@ -205,6 +205,20 @@ test("classes that are nested without bytes end in bounded time", () => {
   assert.ok(performance.now() - began < 1000);
 });
 
+test("bytes that are no UTF-8 become replacement characters", () => {
+  const whole = gunzipSync(part("0001.bin", "jfr"));
+  const at = whole.indexOf("receipts");
+  const bad = Buffer.from(whole);
+  bad[at] = 0xff;
+  const names = (bytes: Buffer) => {
+    const batch = decode(bytes);
+    return profilesOf(batch).flatMap((profile) => [...foldedOf(batch, profile).keys()].map((s) => s.split(";").at(-1)));
+  };
+  assert.ok(names(whole).includes("App.receipts"));
+  assert.ok(names(bad).includes("App.\ufffdeceipts"));
+  assert.deepEqual(totals(decode(bad)), totals(decode(whole)));
+});
+
 test("constants beyond what may be kept are too large, not a heap that grows", () => {
   const text = { id: "20", name: "java.lang.String", fields: [] };
   const pool = (count: number) =>
