@@ -60,7 +60,9 @@ function writeMessage(writer: Writer, shape: Shape, json: Json, path: string, de
 
 function writeList(writer: Writer, field: Field, list: readonly Json[], path: string, depth: number): void {
   if (field.kind === "message" || field.kind === "string" || field.kind === "bytes") {
-    for (const [i, value] of list.entries()) writeField(writer, field, value, `${path}[${i}]`, depth, true);
+    // A null among them is an empty one, as the Collector reads it: the elements behind it keep their index.
+    const empty = field.kind === "message" ? {} : "";
+    for (const [i, value] of list.entries()) writeField(writer, field, value ?? empty, `${path}[${i}]`, depth, true);
     return;
   }
   if (list.length === 0) return;

@@ -87,3 +87,25 @@ describe("strings in OTLP/JSON", () => {
     assert.equal(attribute(`{"stringValue":"${text}"}`).string_value, 'a " 12345678901234567890 \\');
   });
 });
+
+describe("null in OTLP/JSON", () => {
+  it("is an absent member, and an empty element of a list of messages or strings", () => {
+    const body = `{
+      "resourceProfiles": [null, {"resource": null, "schemaUrl": null, "scopeProfiles": [null]}],
+      "dictionary": {"stringTable": ["", null, "a"], "stackTable": [{}, null], "linkTable": null}
+    }`;
+    const verdict = judge(jsonToProto(Buffer.from(body)));
+    assert.ok(verdict.ok);
+    const [first, second] = verdict.request.resource_profiles;
+    assert.deepEqual([first.scope_profiles.length, second.scope_profiles.length], [0, 1]);
+    assert.deepEqual(verdict.request.dictionary.string_table, ["", "", "a"]);
+    assert.equal(verdict.request.dictionary.stack_table.length, 2);
+    assert.equal(verdict.request.dictionary.link_table.length, 0);
+  });
+
+  it("is no number of a list, and no request", () => {
+    const body = '{"dictionary":{"stackTable":[{"locationIndices":[null]}]}}';
+    assert.throws(() => jsonToProto(Buffer.from(body)), /locationIndices\[0\]: expected an integer/);
+    assert.throws(() => jsonToProto(Buffer.from("null")), /body: expected an object/);
+  });
+});
