@@ -100,6 +100,11 @@ export class Profiles {
     this.batch.unseal = () => this.unseal(seal);
   }
 
+  /** True as long as its profiles stand in it as payloads. */
+  get isSealed(): boolean {
+    return this.seal !== undefined;
+  }
+
   /** Decodes what stands in it as payloads: from now on sizes are exact. */
   open(): void {
     this.batch.unseal?.();

@@ -1,3 +1,4 @@
+import { Writer } from "../proto/wire.js";
 import { emptyScan, ProfilesBuilder } from "./builder.js";
 import type { Payload } from "./payload.js";
 import { Profiles, type ResourceProfiles } from "./profiles.js";
@@ -30,6 +31,26 @@ export function sealedProfiles(resources: readonly SealedResource[]): Profiles {
   const heads = resources.length === 1 ? resources[0].head : Buffer.concat(resources.map(({ head }) => head));
   const payloads = resources.map((resource) => resource.payloads);
   return Profiles.sealed(heads, scanned, { payloads, open });
+}
+
+/** One batch out of several sealed ones, sealed; equal resources are joined. */
+export function joinSealed(batches: readonly Profiles[]): Profiles {
+  const joined = new Map<string, { readonly head: Buffer; readonly payloads: Payload[] }>();
+  const head = new Writer(1024);
+  for (const batch of batches) {
+    for (const resource of batch.resources) {
+      head.reset();
+      resource.writeHead(head);
+      const key = head.buf.latin1Slice(0, head.pos);
+      let group = joined.get(key);
+      if (!group) {
+        group = { head: head.copyOut(), payloads: [] };
+        joined.set(key, group);
+      }
+      for (const payload of resource.payloads ?? []) group.payloads.push(payload);
+    }
+  }
+  return sealedProfiles([...joined.values()]);
 }
 
 /** The request that the resources are with their payloads decoded. */

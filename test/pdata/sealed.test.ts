@@ -15,8 +15,6 @@ const heap = readFileSync("test/fixtures/wire/net-http-pprof/heap.pb.gz");
 
 const named = (service: string): KeyValue[] => [keyValue("service.name", stringValue(service))];
 const bytesOf = (batch: Profiles): Buffer => Buffer.concat(batch.encode());
-const isSealed = (batch: Profiles): boolean => !batch.untouched;
-
 function payloadOf(bytes: Buffer): PprofPayload {
   const payload = sealPprof(bytes);
   assert.ok(payload);
@@ -66,17 +64,17 @@ test("counts and sizes are known without decoding", () => {
   const heads = resourceHead(named("canary-orders")).length + resourceHead(named("users")).length;
   assert.equal(batch.heldBytes, heads + 2 * pprof.length + heap.length);
   assert.equal(batch.byteSize, heads + payloads.reduce((sum, { byteSize }) => sum + byteSize, 0));
-  assert.ok(isSealed(batch));
+  assert.ok(batch.isSealed);
 });
 
 test("encoding decodes for that once; the batch stays what it is, and says the same each time", () => {
   const { batch } = sealedBatch();
   const first = bytesOf(batch);
   assert.deepEqual(contentOf(Profiles.parse(first)), wholeContent);
-  assert.ok(isSealed(batch));
+  assert.ok(batch.isSealed);
   assert.deepEqual(bytesOf(batch), first);
   assert.equal(contentOf(batch).length, 2);
-  assert.ok(!isSealed(batch));
+  assert.ok(!batch.isSealed);
   assert.deepEqual(bytesOf(batch), first);
   assert.equal(batch.byteSize, first.length);
 });
@@ -86,7 +84,7 @@ test("resources are edited and dropped without decoding, before and after which 
   const lost = batch.filterResources(({ attributes }) => attributes[0].value.value === "users");
   assert.equal(lost, decodePprof(pprof, []).sampleCount);
   batch.resources[0].setAttributes([...batch.resources[0].attributes, keyValue("team", stringValue("a"))]);
-  assert.ok(isSealed(batch));
+  assert.ok(batch.isSealed);
   assert.equal(batch.sampleCount, batch.resources[0].sampleCount);
   const expected = [["service.name=users,team=a", ...wholeContent[1].slice(1)]];
   const bytes = bytesOf(batch);
@@ -135,7 +133,7 @@ test("a copy is a batch of its own, sealed or not", () => {
   const late = batch.copy();
   batch.resources[1].scopes[0].filterProfiles(() => false);
   const open = batch.copy();
-  assert.ok(isSealed(early) && isSealed(late));
+  assert.ok(early.isSealed && late.isSealed);
   late.resources[1].setAttributes([]);
   assert.deepEqual(contentOf(early), wholeContent);
   assert.deepEqual(contentOf(late), [
@@ -149,12 +147,20 @@ test("a copy is a batch of its own, sealed or not", () => {
 test("joined and split it is what its profiles are", () => {
   const [a, b] = [sealedBatch().batch, sealedBatch().batch];
   assert.equal(mergeProfiles([a]), a);
-  assert.ok(isSealed(a));
+  const other = decodePprof(heap, named("third"));
+  const doubled = wholeContent.map(([service, ...profiles]) => [service, ...profiles, ...profiles]);
   const merged = mergeProfiles([a, b]);
-  assert.deepEqual(
-    contentOf(merged),
-    wholeContent.map(([service, ...profiles]) => [service, ...profiles, ...profiles]),
-  );
+  assert.ok(a.isSealed && b.isSealed && merged.isSealed);
+  assert.equal(merged.sampleCount, 2 * a.sampleCount);
+  assert.equal(merged.newestTimeUnixNano, a.newestTimeUnixNano);
+  assert.deepEqual(contentOf(Profiles.parse(bytesOf(merged))), doubled);
+  assert.deepEqual(contentOf(merged), doubled);
+  b.filterResources(({ attributes }) => attributes[0].value.value === "users");
+  b.resources[0].setAttributes(named("canary-orders"));
+  const edited = mergeProfiles([a, b]);
+  const [orders, users] = wholeContent;
+  assert.deepEqual(contentOf(edited), [[...orders, ...users.slice(1)], users]);
+  assert.deepEqual(contentOf(mergeProfiles([a, other])), [...wholeContent, ...contentOf(other)]);
   const { batch } = sealedBatch();
   const limit = Math.ceil(bytesOf(batch).length / 3);
   const pieces = splitProfiles(batch, { maxSamples: 0, maxBytes: limit });

@@ -220,15 +220,24 @@ test("dropped series leave nothing, the others go as they came", async () => {
   assert.match(outcome.metrics, new RegExp(`flamepipe_dropped_samples_total{[^}]*reason="filtered"} ${lost}\n`));
 });
 
-test("requests that a batch has joined arrive whole", async () => {
-  const requests = [push(cpuPush), push({ labels: { ...labels, region: "us" }, profiles: [heap] })];
-  const { sent, answers } = await through(requests, { processors: { batch: "{timeout: 100ms}" } });
-  assert.deepEqual(answers, [200, 200]);
-  const totals = sent.map(({ labels: { region }, pprof }) => [region, pprofMeaning(pprof).totals]).sort();
-  assert.deepEqual(totals, [
-    ["eu", pprofMeaning(cpu).totals],
-    ["us", pprofMeaning(heap).totals],
-  ]);
+test("requests that a batch has joined leave as they came; joined with others they arrive whole", async () => {
+  const requests = [push(cpuPush), push({ labels: { ...labels, region: "us" }, profiles: [heap] }), push(cpuPush)];
+  const batch = "{timeout: 100ms, send_batch_size: 100000}";
+  const { sent, answers } = await through(requests, { processors: { batch } });
+  assert.deepEqual(answers, [200, 200, 200]);
+  const seen = sent.map(({ labels: { region }, pprof }) => `${region} ${pprof.equals(region === "eu" ? cpu : heap)}`);
+  assert.deepEqual(seen.sort(), ["eu true", "eu true", "us true"]);
+  const odd = caseBytes(pprofCases().find(({ name }) => name === "unknown-fields") as never);
+  const mixed = [push(cpuPush), push({ labels: { ...labels, region: "us" }, profiles: [odd] })];
+  const joined = await through(mixed, { processors: { batch } });
+  const totals = joined.sent.map(({ labels: { region }, pprof }) => [region, pprofMeaning(pprof).totals]);
+  assert.deepEqual(
+    new Map(totals as [string, object][]),
+    new Map([
+      ["eu", pprofMeaning(cpu).totals],
+      ["us", pprofMeaning(odd).totals],
+    ]),
+  );
 });
 
 test("what Pyroscope would refuse or misread as it is, is encoded anew", async () => {
