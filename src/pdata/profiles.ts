@@ -242,15 +242,16 @@ export class Profiles {
 
   /**
    * Edits the texts of the dictionary. Where one changed, original payloads go, which may hold the same. The dictionary is
-   * another object then.
+   * another object then. What the batch was decoded from goes in any case: it may hold texts that nothing uses, and that
+   * the edit never saw.
    */
   editTexts(edit: TextEdit): void {
     const edited = withEditedTexts(this.dictionary, edit);
+    for (const view of this.ownResources()) view.dropPayloads();
     if (edited === this.batch.dictionary) return;
     this.batch.dictionary = edited;
     this.edited = true;
     for (const view of this.ownResources()) {
-      view.dropPayloads();
       for (const scope of view.scopes) for (const profile of scope.profiles) profile.dropOriginalPayload();
     }
   }

@@ -126,6 +126,17 @@ test("new lines of locations end the payloads", () => {
   );
 });
 
+test("an edit of texts ends the payloads even where it changed none: they may hold texts that nothing uses", () => {
+  const { batch } = sealedBatch();
+  const before = bytesOf(batch);
+  batch.editTexts({ fileName: (name) => name, attribute: (attribute) => attribute, wantsAll: false });
+  assert.deepEqual(
+    batch.resources.map(({ payloads }) => payloads),
+    [undefined, undefined],
+  );
+  assert.deepEqual(bytesOf(batch), before);
+});
+
 test("a copy is a batch of its own, sealed or not", () => {
   const { batch } = sealedBatch();
   const early = batch.copy();
