@@ -17,6 +17,11 @@ import { type AgentCommand, createSupervisor, type Supervisor } from "./supervis
 /** Longest line that an agent of ours may write: bpftrace prints a map as one. */
 const maxLineBytes = 64 * 1024 * 1024;
 
+/** More of them are filtered here. */
+const maxPidsInProgram = 64;
+/** To start bpftrace takes about a second, in which nothing is seen. */
+const shortestRunMs = 60_000;
+
 export interface AgentParts {
   readonly settings: Settings;
   readonly config: EbpfReceiverConfig;
@@ -48,19 +53,26 @@ export function chooseAgent(
 
 /** bpftrace with our program. */
 export function createBpftraceAgent(parts: AgentParts, { program, args }: FoundAgent): Agent {
-  const { config, intake, metrics, settings } = parts;
+  const { config, intake, metrics, settings, clock } = parts;
   const { include, interval: intervalMs, sample_rate: sampleRateHz } = config;
   // Where only ids are asked for, the others need not be sampled.
   const pids = include.flatMap(({ pid }) => pid ?? []);
-  const options = { sampleRateHz, intervalMs, pids: pids.length === include.length ? pids : [] };
+  const onlyPids = pids.length === include.length && pids.length <= maxPidsInProgram;
+  const options = { sampleRateHz, intervalMs, pids: onlyPids ? pids : [] };
+  let startedMs = 0;
   const worn = () => {
+    if (clock.now() - startedMs < shortestRunMs) return;
     settings.log.info("bpftrace's table of stacks is full; it is started anew");
     output.lastWords();
     agent.restart();
   };
   const output = createBpftraceOutput(intake, metrics, worn);
   const read = (stdout: Readable) => readStream(stdout, output.parser, maxLineBytes, intake);
-  const agent = supervise(parts, bpftraceCommand(program, args, options), output.stderrLine, read);
+  const started = () => {
+    startedMs = clock.now();
+  };
+  const command = bpftraceCommand(program, args, options);
+  const agent = supervise(parts, command, { stderrLine: output.stderrLine, read, started });
   return {
     start: () => agent.start(),
     stop() {
@@ -75,30 +87,40 @@ export function createCommandAgent(parts: AgentParts): Agent {
   const { config, intake } = parts;
   const [program, ...args] = config.command;
   const read = (stdout: Readable) => readStream(stdout, createParser(config, intake), maxLineBytes, intake);
-  return supervise(parts, { program, args }, () => false, read);
+  return supervise(parts, { program, args }, { read });
 }
 
-/** `isHandled` is asked of each line on stderr; others go to our log. */
+export interface AgentHooks {
+  /** True if the line on stderr needs no more attention; others go to our log. */
+  stderrLine?(line: string): boolean;
+  read?(stdout: Readable): Promise<void>;
+  started?(): void;
+}
+
+/** Runs a command as long as the receiver does. */
 export function supervise(
   { settings, metrics, host, clock, intake, path }: Omit<AgentParts, "config">,
   command: AgentCommand,
-  isHandled: (line: string) => boolean,
-  read?: (stdout: Readable) => Promise<void>,
+  hooks: AgentHooks = {},
 ): Agent & { restart(): void } {
   const { id, log } = settings;
   const write = createAgentLog(log, clock);
   let supervisor: Supervisor | undefined;
+  let isStopped = false;
   return {
     async start() {
+      const wrapped = await withParentDeath(command, path);
+      if (isStopped) return;
       supervisor = createSupervisor({
-        command: await withParentDeath(command, path),
-        read,
+        command: wrapped,
+        read: hooks.read,
         stderrLine: (line) => {
-          if (!isHandled(line)) write(line);
+          if (!hooks.stderrLine?.(line)) write(line);
         },
         started() {
           metrics.agentStarted();
           intake.beginInterval();
+          hooks.started?.();
         },
         died: (reason) => host.report(id, "recoverable_error", new Error(`${command.program}: ${reason}`)),
         runs: () => host.report(id, "ok"),
@@ -109,6 +131,7 @@ export function supervise(
     },
     restart: () => supervisor?.restart(),
     async stop() {
+      isStopped = true;
       await supervisor?.stop();
     },
   };

@@ -36,7 +36,7 @@ profile:hz:${sampleRateHz} /${wanted}/ {
     @bn = count();
   }
 }
-interval:ms:${intervalMs} { @half = 1 - @half; @due = 2; }
+interval:ms:${Math.round(intervalMs)} { @half = 1 - @half; @due = 2; }
 interval:ms:${Math.max(1, Math.min(100, Math.floor(intervalMs / 4)))} {
   if (@due > 0) {
     @due = @due - 1;

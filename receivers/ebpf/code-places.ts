@@ -1,5 +1,5 @@
 import { basename, join } from "node:path";
-import { readProcFile } from "../../src/proc/proc-files.js";
+import { mountNamespaceOf, readProcFile } from "../../src/proc/proc-files.js";
 import type { BuildIds } from "../../src/symbols/build-id.js";
 import { type CodeRegion, parseCodeRegions, regionAt, remoteDevices } from "../../src/symbols/process-maps.js";
 import type { Segment } from "../../src/symbols/segments.js";
@@ -36,6 +36,8 @@ interface Regions {
 /** Code that was generated at run time is never found: maps are not read for it in each interval. */
 const longestPatience = 8;
 
+/** Mounts are read again after so many intervals. */
+const mountIntervals = 12;
 const maxMapsBytes = 4 * 1024 * 1024;
 const maxMountBytes = 1024 * 1024;
 const maxRegionsOfOne = 16_384;
@@ -52,6 +54,8 @@ export class CodePlaces {
   private readonly mappings = new WeakMap<CodeRegion | Segment, CodeMapping>();
   private readonly readVdso: () => VdsoNames;
   private vdsoNames: VdsoNames | undefined;
+  /** By mount namespace. */
+  private readonly remote = new Map<string, ReadonlySet<string>>();
   private regionCount = 0;
   private interval = 0;
 
@@ -70,6 +74,8 @@ export class CodePlaces {
 
   beginInterval(): void {
     this.interval++;
+    // What is mounted meanwhile has to be seen; it bounds the number of namespaces, too.
+    if (this.interval % mountIntervals === 0) this.remote.clear();
     this.identities.beginInterval();
   }
 
@@ -147,7 +153,18 @@ export class CodePlaces {
     // Gone, perhaps: what was read before is still true of it.
     if (text === undefined || text === "") return { list: before?.list ?? [], remote: before?.remote ?? none };
     const list = parseCodeRegions(text, Math.min(maxRegionsOfOne, this.maxRegions));
-    return { list, remote: remoteDevices(readProcFile(join(own, "mountinfo"), maxMountBytes) ?? "") };
+    return { list, remote: this.remoteOf(process.pid) };
+  }
+
+  /** Devices that are not to be read; processes that see the same mounts share them. */
+  private remoteOf(pid: number): ReadonlySet<string> {
+    const namespace = mountNamespaceOf(this.proc, pid);
+    let devices = this.remote.get(namespace);
+    if (!devices) {
+      devices = remoteDevices(readProcFile(join(this.proc, String(pid), "mountinfo"), maxMountBytes) ?? "");
+      if (namespace !== "") this.remote.set(namespace, devices);
+    }
+    return devices;
   }
 
   private keep(process: HostProcess, regions: Regions): void {

@@ -43,6 +43,16 @@ export function createHandOver(next: Consumer, drops: Drops, log: Logger, clock:
     });
   }
 
+  /** Whoever refuses a batch may have edited it: each try gets a copy, which shares the bytes. */
+  async function offer(profiles: Profiles): Promise<PipelineError | undefined> {
+    try {
+      await next.consume(profiles.copy(), ctx);
+      return undefined;
+    } catch (caught) {
+      return toPipelineError(caught);
+    }
+  }
+
   function lose(error: PipelineError, reason: DropReason, samples: number): false {
     drops.add(reason, samples);
     refusals.raise((repeats) =>
@@ -66,11 +76,7 @@ export function createHandOver(next: Consumer, drops: Drops, log: Logger, clock:
       const samples = profiles.sampleCount;
       const givenMs = clock.now();
       for (let waitMs = firstRetryMs; ; waitMs = Math.min(2 * waitMs, longestRetryMs)) {
-        // Whoever refuses a batch may have edited it: each try gets a copy, which shares the bytes.
-        const error = await next.consume(profiles.copy(), ctx).then(
-          () => undefined,
-          (caught) => toPipelineError(caught),
-        );
+        const error = await offer(profiles);
         if (!error) return taken();
         if (error.kind === "partial") {
           drops.add("partial", rejectedOf(error, samples));

@@ -16,19 +16,22 @@ export interface ProcessStat {
   readonly startTicks: number;
 }
 
+/** Files of /proc are read one at a time, and most fit. */
+const scratch = Buffer.allocUnsafeSlow(64 * 1024);
+
 /** A file of /proc as text, cut at `maxBytes`; undefined where the process is gone or may not be looked at. */
 export function readProcFile(path: string, maxBytes: number): string | undefined {
   let fd: number | undefined;
   try {
     fd = openSync(path, "r");
-    let bytes = Buffer.allocUnsafe(Math.min(maxBytes, 16 * 1024));
+    let bytes = scratch;
     let length = 0;
     for (;;) {
-      const got = readSync(fd, bytes, length, bytes.length - length, null);
+      const got = readSync(fd, bytes, length, Math.min(bytes.length, maxBytes) - length, null);
       length += got;
       if (got === 0 || length === maxBytes) return bytes.toString("utf8", 0, length);
       if (length < bytes.length) continue;
-      const larger = Buffer.allocUnsafe(Math.min(maxBytes, 2 * bytes.length));
+      const larger = Buffer.allocUnsafe(2 * bytes.length);
       bytes.copy(larger, 0, 0, length);
       bytes = larger;
     }
@@ -67,6 +70,15 @@ function parseStat(text: string): ProcessStat | undefined {
 export function executableOf(proc: string, pid: number): string {
   try {
     return readlinkSync(join(proc, String(pid), "exe")).replace(/ \(deleted\)$/, "");
+  } catch {
+    return "";
+  }
+}
+
+/** Which mounts a process sees: equal texts, equal mounts. "" where it may not be looked at. */
+export function mountNamespaceOf(proc: string, pid: number): string {
+  try {
+    return readlinkSync(join(proc, String(pid), "ns", "mnt"));
   } catch {
     return "";
   }

@@ -19,6 +19,8 @@ const line =
 export function parseCodeRegions(text: string, maxRegions: number): CodeRegion[] {
   const regions: CodeRegion[] = [];
   for (const each of text.split("\n")) {
+    // Most regions hold no code.
+    if (each[each.indexOf(" ") + 3] !== "x") continue;
     const match = line.exec(each);
     if (!match) continue;
     if (regions.length === maxRegions) break;
