@@ -53,6 +53,18 @@ describe("intervals", () => {
     assert.equal(sumOf(batchesOf(rig)), 35n);
   });
 
+  it("end early when names and stacks take 64 MiB", async () => {
+    const rig = await startListening({ listen: folded });
+    const name = "x".repeat(15 * 1024 * 1024);
+    for (let i = 0; i < 6; i++) await rig.send(`work;${name}${i} 1\n`);
+    assert.deepEqual(
+      batchesOf(rig).map((batch) => batch.sampleCount),
+      [5],
+    );
+    await rig.receiver.shutdown();
+    assert.equal(sumOf(batchesOf(rig)), 6n);
+  });
+
   it("end early, too, where all that comes is filtered", async () => {
     const change = { max_stacks: 10, exclude: [{ executable: "n*" }] };
     const rig = await startListening({ listen: folded, change });
