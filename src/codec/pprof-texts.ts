@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { ProfilesBuilder } from "../pdata/builder.js";
-import { isText } from "../pdata/scan-primitives.js";
 import { STRING } from "../pdata/tables.js";
+import { isText } from "../pdata/wire-steps.js";
 import { invalid, TooLargeError } from "./invalid.js";
 import type { Ranges } from "./pprof-index.js";
 import type { PprofWriter } from "./pprof-writer.js";

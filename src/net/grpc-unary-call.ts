@@ -7,6 +7,8 @@ import { encodeStatus } from "../proto/status.js";
 import { remoteParent } from "../telemetry/trace.js";
 import { type ByteBudget, overBudget } from "./byte-budget.js";
 import { type Coding, decode } from "./compression.js";
+import { CallContext } from "./grpc-call-context.js";
+import { LazySignal } from "./lazy-signal.js";
 import { answerFor } from "./status.js";
 
 /**
@@ -60,7 +62,8 @@ export class UnaryCall {
   private isRunning = false;
   private answered = false;
   private isGone = false;
-  private controller: AbortController | undefined;
+  /** Aborted when the client cancels or its deadline passes before the answer. */
+  private readonly gone = new LazySignal();
   private timer: NodeJS.Timeout | undefined;
   private deadlineMs: number | undefined;
 
@@ -178,7 +181,7 @@ export class UnaryCall {
     }
     this.isRunning = true;
     const metadata = this.options.includeMetadata ? readMetadata(this.headers) : noMetadata;
-    this.call(body, new CallContext(this, this.deadlineMs, metadata, client, remoteParent(this.headers))).then(
+    this.call(body, new CallContext(this.gone, this.deadlineMs, metadata, client, remoteParent(this.headers))).then(
       (reply) => {
         this.release();
         this.reply(reply);
@@ -237,38 +240,7 @@ export class UnaryCall {
 
   private abort(): void {
     this.isGone = true;
-    this.controller?.abort();
-  }
-
-  /** Aborted when the client cancels or its deadline passes before the answer. */
-  get signal(): AbortSignal {
-    if (!this.controller) {
-      this.controller = new AbortController();
-      if (this.isGone) this.controller.abort();
-    }
-    return this.controller.signal;
-  }
-}
-
-/** A context whose signal is made when somebody asks for it: most calls are answered before anyone does. */
-class CallContext implements Context {
-  readonly deadlineMs: number | undefined;
-  readonly metadata: Metadata;
-  readonly client: Client;
-  readonly reservation = undefined;
-  readonly span: unknown;
-  private readonly call: UnaryCall;
-
-  constructor(call: UnaryCall, deadlineMs: number | undefined, metadata: Metadata, client: Client, span: unknown) {
-    this.call = call;
-    this.span = span;
-    this.deadlineMs = deadlineMs;
-    this.metadata = metadata;
-    this.client = client;
-  }
-
-  get signal(): AbortSignal {
-    return this.call.signal;
+    this.gone.abort();
   }
 }
 

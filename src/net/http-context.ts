@@ -2,16 +2,16 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Client, type Context, type Metadata, noMetadata } from "../component/context.js";
 import { remoteParent } from "../telemetry/trace.js";
 import { peerAddress } from "./endpoint.js";
+import { LazySignal } from "./lazy-signal.js";
 
-/** The context of one request. Most stages never ask for its signal: it is made for those who do. */
+/** The context of one request. */
 export class RequestContext implements Context {
   readonly deadlineMs = undefined;
   readonly metadata: Metadata;
   readonly client: Client;
   readonly reservation = undefined;
   readonly span: unknown;
-  private controller: AbortController | undefined;
-  private gone = false;
+  private readonly gone = new LazySignal();
 
   constructor(message: IncomingMessage, response: ServerResponse, includeMetadata: boolean) {
     const { remoteAddress, remotePort } = message.socket;
@@ -19,18 +19,12 @@ export class RequestContext implements Context {
     this.client = { address: peerAddress(remoteAddress, remotePort), auth: {}, transport: "http" };
     this.span = remoteParent(message.headers);
     response.once("close", () => {
-      if (response.writableFinished) return;
-      this.gone = true;
-      this.controller?.abort();
+      if (!response.writableFinished) this.gone.abort();
     });
   }
 
   get signal(): AbortSignal {
-    if (!this.controller) {
-      this.controller = new AbortController();
-      if (this.gone) this.controller.abort();
-    }
-    return this.controller.signal;
+    return this.gone.signal;
   }
 }
 

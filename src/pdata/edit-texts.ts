@@ -2,8 +2,8 @@ import { LEN, Reader, Writer } from "../proto/wire.js";
 import type { KeyValue } from "./any-value.js";
 import { encodeAnyValue } from "./any-value-codec.js";
 import { Dictionary } from "./dictionary.js";
-import { last, openLength, readTag, readVarint, skipField, span, tag } from "./scan-primitives.js";
 import { ATTRIBUTE, FUNCTION, MAPPING, STRING, TABLES } from "./tables.js";
+import { last, openLength, readTag, readVarint, skipField, span, tag } from "./wire-steps.js";
 
 /** What becomes of the texts of a dictionary: the same text, or the same object, where an edit changes nothing. */
 export interface TextEdit {

@@ -1,5 +1,5 @@
-import { openLength, readTag, skipField, span, tag } from "./scan-primitives.js";
 import { STACK } from "./tables.js";
+import { openLength, readTag, skipField, span, tag } from "./wire-steps.js";
 
 /** Where the entries of a dictionary that has passed the scan are, in arrays of just their size. */
 export function locateEntries(buf: Buffer, p: number, end: number, counts: Int32Array): Int32Array[] {

@@ -1,16 +1,9 @@
 import { isUtf8 } from "node:buffer";
 
 /**
- * The scanner's smallest steps. Positions are returned; -1 means "not the plain shape" and `fault.reason` says why.
- * Nothing here allocates.
+ * The smallest steps over bytes that the scan has passed. Positions are returned, -1 where there is nothing to read;
+ * nothing here allocates.
  */
-export const fault = { reason: "", at: 0 };
-
-export function fail(reason: string, at: number): -1 {
-  fault.reason = reason;
-  fault.at = at;
-  return -1;
-}
 
 /** Low 32 bits of the varint that readVarint read last, signed. */
 export const last = { low: 0 };
@@ -19,20 +12,20 @@ export const last = { low: 0 };
 export function readVarint(buf: Buffer, p: number, end: number): number {
   let low = 0;
   for (let i = 0; i < 10; i++) {
-    if (p >= end) return fail("truncated varint", p);
+    if (p >= end) return -1;
     const byte = buf[p++];
     if (i < 5) low |= (byte & 0x7f) << (7 * i);
     if (byte < 0x80) {
-      if (i === 9 && byte > 1) return fail("a varint past 64 bits", p);
+      if (i === 9 && byte > 1) return -1;
       last.low = low;
       return p;
     }
   }
-  return fail("a varint longer than 10 bytes", p);
+  return -1;
 }
 
 /** Skips a varint. */
-export function skipVarint(buf: Buffer, p: number, end: number): number {
+function skipVarint(buf: Buffer, p: number, end: number): number {
   const start = p;
   // Up to nine bytes every varint is legal; the tenth is looked at by readVarint.
   const stop = end - p > 9 ? p + 9 : end;
@@ -45,7 +38,7 @@ export const span = { end: 0 };
 
 /** Reads a length at p; the content is [returned position, span.end). */
 export function openLength(buf: Buffer, p: number, end: number): number {
-  if (p >= end) return fail("truncated length", p);
+  if (p >= end) return -1;
   let length = buf[p++];
   if (length > 0x7f) {
     const second = p < end ? buf[p] : 0x80;
@@ -59,7 +52,7 @@ export function openLength(buf: Buffer, p: number, end: number): number {
       length = exactLength(buf, start, p);
     }
   }
-  if (length > end - p) return fail("a length past the end of its message", p);
+  if (length > end - p) return -1;
   span.end = p + length;
   return p;
 }
@@ -77,13 +70,13 @@ export function skipField(buf: Buffer, p: number, end: number, wireType: number)
     case 0:
       return skipVarint(buf, p, end);
     case 1:
-      return p + 8 <= end ? p + 8 : fail("truncated fixed64", p);
+      return p + 8 <= end ? p + 8 : -1;
     case 2:
       return openLength(buf, p, end) < 0 ? -1 : span.end;
     case 5:
-      return p + 4 <= end ? p + 4 : fail("truncated fixed32", p);
+      return p + 4 <= end ? p + 4 : -1;
     default:
-      return fail(wireType === 3 || wireType === 4 ? "a group" : "unknown wire type", p);
+      return -1;
   }
 }
 
@@ -95,13 +88,13 @@ export function readTag(buf: Buffer, p: number, end: number): number {
   const first = buf[p];
   if (first < 0x80) {
     tag.value = first;
-    return first > 7 ? p + 1 : fail("field number 0 is illegal", p);
+    return first > 7 ? p + 1 : -1;
   }
   const next = readVarint(buf, p, end);
   if (next < 0) return next;
-  if (exactLength(buf, p, next) > 0xffffffff) return fail("a tag past 32 bits", p);
+  if (exactLength(buf, p, next) > 0xffffffff) return -1;
   tag.value = last.low >>> 0;
-  return tag.value > 7 ? next : fail("field number 0 is illegal", p);
+  return tag.value > 7 ? next : -1;
 }
 
 /** True if [start, end) is valid UTF-8. */
