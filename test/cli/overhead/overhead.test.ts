@@ -72,7 +72,8 @@ describe("overhead", { timeout: 240_000 }, () => {
       ],
     );
     for (const { load, requestsPerSecond, serviceCpuMsPerRequest, loadCpuPercent } of rounds) {
-      assert.ok(load.requests > 0 && load.failed === 0 && load.seconds >= 0.5 && load.p99Ms > 0, JSON.stringify(load));
+      // A timer may fire a fraction of a millisecond early.
+      assert.ok(load.requests > 0 && load.failed === 0 && load.seconds > 0.49 && load.p99Ms > 0, JSON.stringify(load));
       assert.equal(requestsPerSecond, load.requests / load.seconds);
       assert.ok(serviceCpuMsPerRequest > 0 && loadCpuPercent > 0);
     }
