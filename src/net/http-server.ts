@@ -8,7 +8,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Context } from "../component/context.js";
 import { type PipelineError, toPipelineError } from "../component/errors.js";
 import type { Settings } from "../component/factory.js";
@@ -78,6 +78,7 @@ export function createHttpServer(parts: HttpServerParts): HttpServer {
   let stopWatching = () => {};
   let stopped: Promise<void> | undefined;
   let http2: Http2Side | undefined;
+  const sockets = new Set<Socket>();
 
   return {
     async start() {
@@ -97,11 +98,12 @@ export function createHttpServer(parts: HttpServerParts): HttpServer {
           (listening as TlsServer).setSecureContext(options),
         );
       }
+      trackSockets(listening, sockets);
       return listen(listening, config);
     },
     shutdown(graceMs) {
       stopWatching();
-      stopped ??= server ? stop(server, http2, graceMs) : Promise.resolve();
+      stopped ??= server ? stop(server, sockets, http2, graceMs) : Promise.resolve();
       return stopped;
     },
   };
@@ -146,11 +148,23 @@ function alpn(http2: boolean | undefined): { ALPNProtocols?: string[] } {
   return http2 ? { ALPNProtocols: [...bothVersions] } : {};
 }
 
-function stop(server: Server | TlsServer, http2: Http2Side | undefined, graceMs: number): Promise<void> {
+/** Node's own list has only the connections on which it reads HTTP/1.1. */
+function trackSockets(server: Server | TlsServer, sockets: Set<Socket>): void {
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+}
+
+function stop(
+  server: Server | TlsServer,
+  sockets: ReadonlySet<Socket>,
+  http2: Http2Side | undefined,
+  graceMs: number,
+): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
-      server.closeAllConnections();
-      http2?.destroy();
+      for (const socket of sockets) socket.destroy();
     }, graceMs);
     server.close(() => {
       clearTimeout(timer);

@@ -6,10 +6,8 @@ import type { TLSSocket } from "node:tls";
 
 /** The HTTP/2 half of a server that speaks both versions on one port. */
 export interface Http2Side {
-  /** Lets streams under way finish and ends the sessions. */
+  /** Lets streams under way finish and ends the sessions, and connections that have said nothing yet. */
   close(): void;
-  /** Cuts all sessions off. */
-  destroy(): void;
 }
 
 /** ALPN of a TLS server with both versions. */
@@ -36,6 +34,8 @@ export function addHttp2(
   const settings = { maxConcurrentStreams, initialWindowSize: windowBytes, maxHeaderListSize: 64 * 1024 };
   const http2 = createHttp2Server({ settings }, serve as never);
   const sessions = trackSessions(http2, times.idleMs);
+  /** Clients open connections in advance. */
+  const silent = new Set<Socket>();
   const secure = "setSecureContext" in server;
   const event = secure ? "secureConnection" : "connection";
   const toHttp1 = server.listeners(event) as ((socket: Socket) => void)[];
@@ -46,14 +46,12 @@ export function addHttp2(
   server.removeAllListeners(event);
   server.on(event, (socket: Socket) => {
     if (secure) (socket as TLSSocket).alpnProtocol === "h2" ? asHttp2(socket) : asHttp1(socket);
-    else sniff(socket, times.headersMs, asHttp1, asHttp2);
+    else sniff(socket, times.headersMs, silent, asHttp1, asHttp2);
   });
   return {
     close() {
       for (const session of sessions) session.close();
-    },
-    destroy() {
-      for (const session of sessions) session.destroy();
+      for (const socket of silent) socket.destroy();
     },
   };
 }
@@ -62,14 +60,17 @@ export function addHttp2(
 function sniff(
   socket: Socket,
   headersMs: number,
+  silent: Set<Socket>,
   asHttp1: (socket: Socket) => void,
   asHttp2: (socket: Socket) => void,
 ): void {
   let seen: Buffer = Buffer.alloc(0);
   const timer = setTimeout(() => socket.destroy(), headersMs);
   timer.unref();
+  silent.add(socket);
   const stop = () => {
     clearTimeout(timer);
+    silent.delete(socket);
     socket.off("readable", onReadable);
     socket.off("error", stop);
     socket.off("close", stop);
@@ -77,6 +78,7 @@ function sniff(
   const onReadable = () => {
     const chunk = socket.read() as Buffer | null;
     if (chunk === null) return;
+    silent.delete(socket);
     seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
     const compared = Math.min(seen.length, preface.length);
     const isPreface = seen.compare(preface, 0, compared, 0, compared) === 0;

@@ -315,6 +315,24 @@ describe("HTTP server", () => {
     assert.equal(stranger.headers["access-control-allow-origin"], undefined);
   });
 
+  it("ends connections that said nothing at shutdown at once, others after the grace period", async () => {
+    for (const http2 of [false, true]) {
+      for (const [said, graceMs] of [
+        ["", http2 ? 60_000 : 50],
+        ["P", 50],
+        ["POST /in HTTP/1.1\r\n", 50],
+      ] as const) {
+        const server = createHttpServer({ config: httpServerConfig({}), settings, routes: [route([], {})], http2 });
+        const socket = connect(await server.start(), "127.0.0.1");
+        await once(socket, "connect");
+        socket.on("error", () => {});
+        if (said !== "") await new Promise((resolve) => socket.write(said, resolve));
+        const closed = new Promise((resolve) => socket.resume().once("close", resolve));
+        await Promise.all([server.shutdown(graceMs), closed]);
+      }
+    }
+  });
+
   it("finishes requests under way at shutdown and refuses new ones", async () => {
     let release = (): void => {};
     const held = new Promise<void>((resolve) => {
