@@ -3,7 +3,6 @@ import { duration } from "../../src/component/schema.js";
 import { transportField } from "../../src/net/grpc-config.js";
 
 export const streamFormats = ["bpftrace_json", "folded", "perf_script"] as const;
-export type StreamFormat = (typeof streamFormats)[number];
 
 export const mapKeyParts = ["pid", "tid", "cpu", "comm", "kstack", "ustack"] as const;
 export type MapKeyPart = (typeof mapKeyParts)[number];

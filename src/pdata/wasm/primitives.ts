@@ -37,10 +37,6 @@ export function fail(code: i32, at: usize, detail: i32 = 0, detail2: i32 = 0): u
   return 0;
 }
 
-export function clearFault(): void {
-  fault = 0;
-}
-
 /** What readVarint read last. */
 export let varint: u64 = 0;
 
