@@ -1,4 +1,4 @@
-// A service that hashes a little for each request: node busy-service.mjs PORT
+// A service that says its pid and hashes a little for each request: node busy-service.mjs PORT
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 
@@ -7,3 +7,4 @@ createServer((_, response) => {
   for (let round = 0; round < 50; round++) sum = createHash("sha256").update(sum).digest("hex");
   response.end(sum);
 }).listen(Number(process.argv[2]), "127.0.0.1");
+console.log(process.pid);
