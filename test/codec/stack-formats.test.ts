@@ -11,6 +11,7 @@ import type { StackOptions, StackSummary } from "../../src/codec/stack-options.j
 import { ProfilesBuilder, type ScopeBuilder } from "../../src/pdata/builder.js";
 import { InvalidProfilesError } from "../../src/pdata/invalid.js";
 import { Profiles } from "../../src/pdata/profiles.js";
+import { cpuMs } from "../support/cpu-ms.js";
 import { foldedOf } from "../support/folded.js";
 import { profilesOf, totalsOf } from "../support/pprof-cases.js";
 import { createRandom, mutate } from "../support/random.js";
@@ -160,9 +161,9 @@ test("perf script: what isn't is refused by line, in bounded time", () => {
   refused(addPerfScript, `${"a (".repeat(20_000)}\n`, /line 1 is no event/);
   refused(addPerfScript, `a 1 1.0: cycles:\n\t1000 ${"a (".repeat(40_000)}\n`, /line 2 is longer than/);
   const slow = `a 1 1.0: cycles:\n${`\t1000 ${"a (".repeat(20_000)}\n`.repeat(20)}`;
-  const began = performance.now();
+  const began = cpuMs();
   decode(addPerfScript, slow);
-  assert.ok(performance.now() - began < 2000);
+  assert.ok(cpuMs() - began < 2000);
 });
 
 test("a recorded V8 CPU profile keeps its samples and times", () => {

@@ -5,6 +5,7 @@ import zlib from "node:zlib";
 import { Code, permanent } from "../../src/component/errors.js";
 import { createByteBudget } from "../../src/net/byte-budget.js";
 import { createGrpcServer, type UnaryHandler } from "../../src/net/grpc-server.js";
+import { until } from "../support/until.js";
 import { grpcClient, grpcServerConfig, path, settings } from "./support.js";
 
 const mebibyte = 1024 * 1024;
@@ -25,12 +26,7 @@ async function serve(handler: UnaryHandler, maxBytes: number) {
 async function call(port: number, body: Buffer, input: object = {}): Promise<Buffer> {
   const client = grpcClient(port, input);
   open.push(() => client.close());
-  return client.unary({ path, body: [body], timeoutMs: 5000 });
-}
-
-/** Waits for what a callback of the other side has to bring about. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+  return client.unary({ path, body: [body], timeoutMs: 60_000 });
 }
 
 describe("room for the messages of gRPC calls", () => {

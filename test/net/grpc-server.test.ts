@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { lstatSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from "node:http2";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -315,8 +315,9 @@ describe("gRPC server", () => {
     await createGrpcServer(grpcServerConfig(), settings).shutdown(10);
   });
 
-  it("listens on a unix socket, over a stale one, and refuses one in use", async () => {
+  it("listens on a unix socket, over a stale one, and refuses one in use", async (t) => {
     const dir = mkdtempSync(join(tmpdir(), "flamepipe-"));
+    t.after(() => rmSync(dir, { recursive: true }));
     const socket = join(dir, "otlp.sock");
     leaveStaleSocket(socket);
     let address: string | undefined;

@@ -99,7 +99,7 @@ describe("HTTP client", () => {
       };
       pump();
     });
-    const answer = await client(url).request({ method: "GET", url: "/", maxResponseBytes: 100_000, timeoutMs: 5000 });
+    const answer = await client(url).request({ method: "GET", url: "/", maxResponseBytes: 100_000, timeoutMs: 60_000 });
     assert.deepEqual([answer.body.length, answer.truncated], [100_000, true]);
   });
 
@@ -127,7 +127,7 @@ describe("HTTP client", () => {
     const url = await serve(() => {});
     const controller = new AbortController();
     const pending = rejection(
-      client(url).request({ method: "GET", url: "/", signal: controller.signal, timeoutMs: 5000 }),
+      client(url).request({ method: "GET", url: "/", signal: controller.signal, timeoutMs: 60_000 }),
     );
     controller.abort();
     const error = await pending;
@@ -173,7 +173,7 @@ describe("HTTP client", () => {
     ];
     const errors = [refused];
     for (const talk of talks)
-      errors.push(await rejection(client(await serveRaw(talk)).request({ method: "GET", url: "/", timeoutMs: 5000 })));
+      errors.push(await rejection(client(await serveRaw(talk)).request({ method: "GET", url: "/", timeoutMs: 60_000 })));
     for (const error of errors)
       assert.deepEqual([error.kind, error.code, error.reason], ["retryable", 14, "network"], error.message);
   });
@@ -208,7 +208,7 @@ describe("HTTP client", () => {
       onward.on("error", () => socket.destroy());
     });
     const http = client(target, { proxy_url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}` });
-    const answer = await http.request({ method: "GET", url: "/x", timeoutMs: 5000 });
+    const answer = await http.request({ method: "GET", url: "/x", timeoutMs: 60_000 });
     assert.deepEqual([answer.body.toString(), asked], ["target saw /x", [target.replace("http://", "")]]);
   });
 

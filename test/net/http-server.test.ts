@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -359,8 +359,10 @@ describe("HTTP server", () => {
     await down;
   });
 
-  it("listens on a unix socket", async () => {
-    const socketPath = join(mkdtempSync(join(tmpdir(), "flamepipe-")), "http.sock");
+  it("listens on a unix socket", async (t) => {
+    const dir = mkdtempSync(join(tmpdir(), "flamepipe-"));
+    t.after(() => rmSync(dir, { recursive: true }));
+    const socketPath = join(dir, "http.sock");
     const seen: Seen[] = [];
     assert.equal(await start({ transport: "unix", endpoint: socketPath }, seen), 0);
     assert.equal((await send(0, { socketPath })).status, 200);

@@ -3,6 +3,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { connect as connectTls, type PeerCertificate } from "node:tls";
 import { createGrpcServer } from "../../src/net/grpc-server.js";
 import { createHttpServer, type HttpRoute } from "../../src/net/http-server.js";
@@ -97,8 +98,9 @@ for (const [name, serve, call] of [
       assert.equal((await rejection(call(port, { ...trusting, max_version: "1.2" }))).kind, "retryable");
     });
 
-    it("serves a renewed certificate without a restart", async () => {
+    it("serves a renewed certificate without a restart", async (t) => {
       const dir = mkdtempSync(join(tmpdir(), "flamepipe-"));
+      t.after(() => rmSync(dir, { recursive: true }));
       const install = (from: string) => {
         copyFileSync(tlsFile(`${from}-key.pem`), join(dir, "key.pem"));
         copyFileSync(tlsFile(`${from}.pem`), join(dir, "cert.pem"));
@@ -108,11 +110,10 @@ for (const [name, serve, call] of [
       const port = await serve(files);
       assert.equal(await commonName(port), "flamepipe test server");
       rmSync(join(dir, "cert.pem"));
-      await new Promise((resolve) => setTimeout(resolve, 60));
+      await sleep(60);
       assert.equal(await commonName(port), "flamepipe test server");
       install("server2");
-      const deadline = performance.now() + 3000;
-      while ((await commonName(port)) !== "flamepipe test server, renewed") assert.ok(performance.now() < deadline);
+      while ((await commonName(port)) !== "flamepipe test server, renewed") await sleep(20);
       assert.equal(await call(port, trusting), "hi");
     });
   });

@@ -15,6 +15,7 @@ import { createService } from "../../src/service/service.js";
 import { nopLogger } from "../../src/telemetry/log.js";
 import { createMetrics } from "../../src/telemetry/metrics.js";
 import { factories } from "../contract/components.js";
+import { until } from "../support/until.js";
 import { type Arrived, createEnds, distinct, type Ends, recorded } from "./ends.js";
 
 /** What one exporter is expected to have been given; see README.md beside the cases. */
@@ -76,13 +77,11 @@ async function startPprofTarget() {
   return { stop, address: `127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-/** Receivers that fetch for themselves: waits until what is expected has come, or ten seconds. */
+/** Receivers that fetch for themselves: waits until what is expected has come. */
 async function arrival(ends: Ends, expected: Record<string, ExpectedOut>): Promise<void> {
   const missing = () =>
     Object.entries(expected).some(([id, { samples = 0 }]) => (ends.arrived.get(id)?.samples ?? 0) < samples);
-  for (const end = performance.now() + 10_000; missing() && performance.now() < end; ) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await until(() => !missing());
 }
 
 async function freePort(): Promise<number> {

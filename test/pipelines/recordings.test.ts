@@ -11,6 +11,7 @@ import { buildFromYaml } from "../support/build-from-yaml.js";
 import { freePort } from "../support/free-port.js";
 import { decodeOtlp } from "../support/pprof-oracle.js";
 import { startPyroscopeDouble } from "../support/pyroscope-double.js";
+import { until } from "../support/until.js";
 
 /*
  * Every recording of a real client, through its receiver to both ends: to a stand-in for Pyroscope, by the ids of its
@@ -193,10 +194,7 @@ test("recordings of pyroscope-java leave with the totals that Pyroscope stored",
 /** Reads a file with the pprof receiver until both ends have it. */
 async function fromFile(path: string, keys: string, wanted: { pyroscope: Totals; otlp: Totals }): Promise<void> {
   await through(`pprof: {files: ["${path}"]${keys}}`, async (ends) => {
-    for (const end = performance.now() + 10_000; performance.now() < end; ) {
-      if (Object.keys(ends.pyroscope()).length > 0 && Object.keys(ends.otlp()).length > 0) break;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await until(() => Object.keys(ends.pyroscope()).length > 0 && Object.keys(ends.otlp()).length > 0);
     assert.deepEqual(ends.pyroscope(), wanted.pyroscope, path);
     assert.deepEqual(ends.otlp(), wanted.otlp, path);
   });

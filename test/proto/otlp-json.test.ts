@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { jsonToProto } from "../../src/proto/otlp-json.js";
+import { cpuMs } from "../support/cpu-ms.js";
 import { judge } from "../support/otlp-oracle.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: protobufjs objects have the shape of the .proto files
@@ -75,11 +76,11 @@ describe("strings in OTLP/JSON", () => {
   it("a long one is taken, and a broken one refused, in linear time", () => {
     const long = `"${"\\n".repeat(8_000_000)}"`;
     assert.equal(attribute(`{"stringValue":${long}}`).string_value.length, 8_000_000);
-    const started = performance.now();
+    const started = cpuMs();
     for (const bad of [`"${'\\"'.repeat(500_000)}`, `"${"\\".repeat(1_000_000)}`, '"'.repeat(1_000_000)]) {
       assert.throws(() => jsonToProto(Buffer.from(bad)), SyntaxError);
     }
-    assert.ok(performance.now() - started < 4000);
+    assert.ok(cpuMs() - started < 4000);
   });
 
   it("digits inside strings are left alone", () => {

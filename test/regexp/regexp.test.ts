@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { cachedRegExpCount, compileRegExp, RegExpSyntaxError } from "../../src/regexp/regexp.js";
+import { cpuMs } from "../support/cpu-ms.js";
 
 const groups = (pattern: string, text: string): (string | undefined)[] | undefined => {
   const indices = compileRegExp(pattern).match(text);
@@ -118,9 +119,9 @@ describe("regexp", () => {
 
   it("answers in linear time", () => {
     const re = compileRegExp("^(?s:(a*)*(a*)*(a|aa)+x)$");
-    const started = performance.now();
+    const started = cpuMs();
     assert.equal(re.test("a".repeat(20_000)), false);
-    assert.ok(performance.now() - started < 5_000);
+    assert.ok(cpuMs() - started < 5_000);
   });
 
   it("remembers compiled patterns, and not more than a thousand", () => {

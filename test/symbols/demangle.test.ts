@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { describe, it } from "node:test";
 import { demangle } from "../../src/symbols/demangle.js";
+import { cpuMs } from "../support/cpu-ms.js";
 import { createRandom, mutate } from "../support/random.js";
 
 const cpp: readonly (readonly [mangled: string, full: string, simple: string])[] = [
@@ -56,12 +57,12 @@ describe("demangling", () => {
     // Each pair of letters doubles what the one before stands for.
     const doubling = `_Z1fI${Array.from({ length: 30 }, (_, i) => `1AIS${i === 0 ? "" : i.toString(36).toUpperCase()}_S`).join("")}`;
     names.push(doubling, `_Z${"N1a".repeat(2000)}`, `_Z1f${"P".repeat(8000)}i`, `_R${"NvB".repeat(2000)}`);
-    const start = performance.now();
+    const start = cpuMs();
     for (let round = 0; round < 3000; round++) {
       const name = mutate(Buffer.from(random.pick(names)), random).toString("latin1");
       assert.ok(demangle(name, "full").length <= 65_536);
     }
-    assert.ok(performance.now() - start < 10_000);
+    assert.ok(cpuMs() - start < 10_000);
   });
 });
 

@@ -8,6 +8,7 @@ import { checkPrivileges, findAgent } from "../../../receivers/ebpf/find-agent.j
 import { parsePrivileges } from "../../../receivers/ebpf/privileges.js";
 import { startCollector } from "../../support/collector-process.js";
 import type { SinkOptions } from "../../support/consumers.js";
+import { until } from "../../support/until.js";
 import { createRig, type Input, stacksOf, sumOf } from "./rig.js";
 
 const privileges = () => ({ isRoot: true, mayUseBpf: true });
@@ -24,14 +25,6 @@ async function start(keys: Input, sinkOptions: SinkOptions = {}) {
   const rig = createRig(keys, sinkOptions, { privileges });
   await rig.receiver.start(rig.host);
   return { ...rig, batches: () => rig.sink.taken.map(({ profiles }) => profiles) };
-}
-
-/** Waits for what another process does. */
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 20_000; !(await condition()); ) {
-    assert.ok(performance.now() < end, `never: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 describe("a supervised bpftrace", () => {

@@ -11,6 +11,7 @@ import { systemClock } from "../../../src/delivery/clock.js";
 import { nopLogger } from "../../../src/telemetry/log.js";
 import { createMetrics } from "../../../src/telemetry/metrics.js";
 import { profilesOf } from "../../support/pprof-cases.js";
+import { until } from "../../support/until.js";
 import { createRig, stacksOf, sumOf } from "./rig.js";
 
 /** Why BPF can't run here, or false. */
@@ -45,9 +46,7 @@ describe("bpftrace for real", { skip: reasonToSkip(), timeout: 60_000 }, () => {
     );
     try {
       await rig.receiver.start(rig.host);
-      for (const end = performance.now() + 20_000; rig.sink.taken.length < 3 && performance.now() < end; ) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
+      await until(() => rig.sink.taken.length >= 3);
       await rig.receiver.shutdown();
     } finally {
       busy.kill("SIGKILL");

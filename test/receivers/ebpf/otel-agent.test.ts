@@ -8,6 +8,7 @@ import { mainFile } from "../../support/collector-process.js";
 import type { SinkOptions } from "../../support/consumers.js";
 import { plainAttributes, plainOf, profilesOf } from "../../support/plain-profiles.js";
 import { recorded, recordedFiles } from "../../support/recorded.js";
+import { until } from "../../support/until.js";
 import { createRig, type Input } from "./rig.js";
 
 const privileges = () => ({ isRoot: true, mayUseBpf: true });
@@ -18,13 +19,6 @@ async function run(change: Input = {}, sinkOptions: SinkOptions = {}) {
   const rig = createRig({ agent: "otel", command, ...change }, sinkOptions, { privileges });
   await rig.receiver.start(rig.host);
   return rig;
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 20_000; !(await condition()); ) {
-    assert.ok(performance.now() < end, `never: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 describe("the eBPF profiler under supervision", () => {

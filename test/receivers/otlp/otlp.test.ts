@@ -51,7 +51,7 @@ async function post(rig: Rig, body: Buffer, headers: Record<string, string> = {}
 async function call(rig: Rig, body: Buffer, input: object = {}): Promise<Buffer> {
   const client = grpcClient(rig.grpcPort, input);
   open.push(() => client.close());
-  return client.unary({ path: grpcPath, body: [body], timeoutMs: 5000 });
+  return client.unary({ path: grpcPath, body: [body], timeoutMs: 60_000 });
 }
 
 describe("otlp receiver", () => {

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { createSink } from "../../support/consumers.js";
-import { createRig, host, type Rig, until } from "./rig.js";
+import { until } from "../../support/until.js";
+import { createRig, host, type Rig } from "./rig.js";
 import { type Answer, startTarget, type TargetServer } from "./target-server.js";
 
 let folder: string;
@@ -38,10 +39,10 @@ const targets = () => rig.metrics.total("flamepipe_scrape_targets");
 
 /** Waits until so many targets are known; a poll passes each time. */
 async function reaches(count: number, stepMs = 0): Promise<void> {
-  for (const end = performance.now() + 5000; (await targets()) !== count; ) {
-    assert.ok(performance.now() < end, `${await targets()} targets, not ${count}`);
-    await rig.pass(stepMs);
-  }
+  await until(
+    async () => (await targets()) === count,
+    () => rig.pass(stepMs),
+  );
 }
 
 describe("file_sd_configs", () => {

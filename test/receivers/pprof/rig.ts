@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type PprofReceiverConfig, pprofReceiverSchema } from "../../../receivers/pprof/config.js";
 import { createPprofReceiver } from "../../../receivers/pprof/pprof-receiver.js";
 import type { Consumer } from "../../../src/component/consumer.js";
@@ -7,6 +8,7 @@ import { parseYamlValue } from "../../../src/config/yaml-value.js";
 import type { Logger } from "../../../src/telemetry/log.js";
 import { createMetrics, type Metrics } from "../../../src/telemetry/metrics.js";
 import { createFakeClock, type FakeClock } from "../../support/fake-clock.js";
+import { until } from "../../support/until.js";
 
 export interface LogLine {
   readonly message: string;
@@ -54,16 +56,8 @@ export function createRig(input: unknown, next: Consumer): Rig {
     lines,
     async pass(ms, done = () => true) {
       await clock.advanceAsync(ms);
+      await sleep(2);
       await until(done);
     },
   };
-}
-
-/** Waits for sockets and files; fails after ten seconds. */
-export async function until(done: () => boolean): Promise<void> {
-  const end = performance.now() + 10_000;
-  do {
-    await new Promise((resolve) => setTimeout(resolve, 2));
-    if (performance.now() > end) throw new Error("it did not happen");
-  } while (!done());
 }

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { bytesField } from "../../../src/proto/small-wire.js";
 import { createSink } from "../../support/consumers.js";
+import { cpuMs } from "../../support/cpu-ms.js";
 import { multipartOf } from "../../support/multipart.js";
 import { profilesOf } from "../../support/pprof-cases.js";
 import { createRandom, mutate } from "../../support/random.js";
@@ -174,10 +175,10 @@ test("cut short anywhere it is refused; with changed bytes refused, or taken as 
     const content = round % 2 ? mutate(plain, random) : plain;
     const beside = round % 2 ? labels : mutate(gunzipSync(labels), random);
     const before = sink.taken.length;
-    const began = performance.now();
+    const began = cpuMs();
     const body = form({ name: "jfr", content }, { name: "labels", content: beside });
     const reply = await post(port, url, formHeaders, body);
-    assert.ok(performance.now() - began < 5000);
+    assert.ok(cpuMs() - began < 5000);
     if (reply.status !== 200) {
       refused++;
       assert.ok(reply.status === 400 || reply.status === 413, `${reply.status}`);
