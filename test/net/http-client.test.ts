@@ -173,7 +173,9 @@ describe("HTTP client", () => {
     ];
     const errors = [refused];
     for (const talk of talks)
-      errors.push(await rejection(client(await serveRaw(talk)).request({ method: "GET", url: "/", timeoutMs: 60_000 })));
+      errors.push(
+        await rejection(client(await serveRaw(talk)).request({ method: "GET", url: "/", timeoutMs: 60_000 })),
+      );
     for (const error of errors)
       assert.deepEqual([error.kind, error.code, error.reason], ["retryable", 14, "network"], error.message);
   });
