@@ -1,18 +1,22 @@
-// Compiles the TypeScript tree to dist/, and src/pdata/wasm (AssemblyScript) to the one module beside its callers. Does nothing when no source has changed since the last good build, and takes
-// away what a deleted or renamed source left behind, so that an old test can't go on passing.
+// Compiles the TypeScript tree to dist/, and each folder of AssemblyScript to a module beside its callers. Does nothing when
+// no source has changed since the last good build, and takes away what a deleted or renamed source left behind, so that an
+// old test can't go on passing.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { basename, join, sep } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 process.chdir(join(import.meta.dirname, ".."));
 
 const outDir = "dist";
 const stampFile = join(outDir, ".sources");
-const wasmDir = join("src", "pdata", "wasm");
-/** Files of wasmDir that both compilers read: numbers, nothing else. */
+/** Folders whose index.ts becomes a module. */
+const wasmModules = ["pdata", "gzip"].map((room) => ({
+  dir: join("src", room, "wasm"),
+  file: join(outDir, "src", room, `${room}.wasm`),
+}));
+/** Files of theirs that both compilers read: numbers, nothing else. */
 const sharedWithWasm = ["faults.ts", "layout.ts", "numbers.ts"];
-const wasmFile = join(outDir, "src", "pdata", "pdata.wasm");
 
 /** Files below `dir` as paths from the repository root, in a stable order. */
 function filesBelow(dir) {
@@ -38,7 +42,7 @@ function stampOf(sources) {
 }
 
 function removeStale(sources) {
-  const expected = new Set([stampFile, ...(wasmSources.length > 0 ? [wasmFile] : []), ...sources.map(outputOf)]);
+  const expected = new Set([stampFile, ...wasmModules.map(({ file }) => file), ...sources.map(outputOf)]);
   for (const file of filesBelow(outDir)) {
     if (!expected.has(file)) rmSync(file);
   }
@@ -63,29 +67,29 @@ function compileTypescript() {
   return run("typescript", "tsc", ["-p", "."]);
 }
 
-function compileWasm() {
-  if (wasmSources.length === 0) return 0;
-  mkdirSync(join(wasmFile, ".."), { recursive: true });
+function compileWasm({ dir, file }) {
+  mkdirSync(dirname(file), { recursive: true });
   const options = ["-O3", "--noAssert", "--runtime", "stub", "--use", "abort=", "--initialMemory", "4"];
-  return run("assemblyscript", "asc", [join(wasmDir, "index.ts"), ...options, "--outFile", wasmFile]);
+  return run("assemblyscript", "asc", [join(dir, "index.ts"), ...options, "--outFile", file]);
 }
 
+const wasmDirs = wasmModules.map(({ dir }) => dir);
 const { include } = JSON.parse(readFileSync("tsconfig.json", "utf8"));
 const sources = include
   .flatMap(filesBelow)
   .filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts"))
-  .filter((file) => !file.startsWith(join(wasmDir, sep)) || sharedWithWasm.includes(basename(file)));
-const wasmSources = filesBelow(wasmDir);
+  .filter((file) => !wasmDirs.includes(dirname(file)) || sharedWithWasm.includes(basename(file)));
+const wasmSources = wasmDirs.flatMap(filesBelow);
 const stamp = stampOf([...sources, ...wasmSources]);
 const current =
   existsSync(stampFile) &&
-  (wasmSources.length === 0 || existsSync(wasmFile)) &&
+  wasmModules.every(({ file }) => existsSync(file)) &&
   readFileSync(stampFile, "utf8") === stamp &&
   sources.every((source) => existsSync(outputOf(source)));
 
 if (!current) {
   rmSync(stampFile, { force: true });
-  const status = compileTypescript() || compileWasm();
+  const status = compileTypescript() || wasmModules.reduce((failed, module) => failed || compileWasm(module), 0);
   if (status !== 0) process.exit(status);
   removeStale(sources);
   writeFileSync(stampFile, stamp);

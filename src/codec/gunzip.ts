@@ -1,4 +1,5 @@
 import { gunzipSync } from "node:zlib";
+import { inflateGzip } from "../gzip/inflate.js";
 import { invalid, TooLargeError } from "./invalid.js";
 
 /** No deflate stream grows more than this. */
@@ -18,6 +19,10 @@ export function isGzip(bytes: Buffer): boolean {
  * last member. Throws TooLargeError as soon as more than `maxBytes` come out.
  */
 export function gunzip(format: string, bytes: Buffer, maxBytes: number): Buffer {
+  return inflateGzip(bytes, maxBytes) ?? judgedByZlib(format, bytes, maxBytes);
+}
+
+function judgedByZlib(format: string, bytes: Buffer, maxBytes: number): Buffer {
   const worst = Math.min(maxBytes, bytes.length * maxDeflateRatio);
   const declared = bytes.length < 18 ? 0 : bytes.readUInt32LE(bytes.length - 4);
   // One chunk of the size that the trailer claims, if it can be true: nothing grows, nothing is joined.

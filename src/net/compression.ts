@@ -1,6 +1,7 @@
 import zlib from "node:zlib";
 import { z } from "zod";
 import { badInput, Code, PipelineError, throttled } from "../component/errors.js";
+import { inflateGzip } from "../gzip/inflate.js";
 import { type ByteBudget, createByteBudget } from "./byte-budget.js";
 
 /** A content coding that we can read and write. "deflate" is the zlib format, as HTTP means it; "" and "none" are identity. */
@@ -64,6 +65,9 @@ export async function decode(
     if (body.length > maxBytes) throw tooLarge(maxBytes);
     return body;
   }
+  // Done before anybody else runs, in memory that is bounded: needs no room in the budget.
+  const small = coding === "gzip" ? inflateGzip(body, maxBytes) : undefined;
+  if (small) return small;
   const worst = coding === "zstd" ? maxBytes : Math.min(maxBytes, body.length * maxDeflateRatio);
   const declared = coding === "gzip" ? declaredGzipSize(body) : worst;
   if (declared < worst) {

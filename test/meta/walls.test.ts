@@ -9,7 +9,8 @@ import { after, before, describe, it } from "node:test";
 const allowed: Record<string, string[]> = {
   "src/proto": ["protobufjs"],
   "src/pdata": ["src/proto"],
-  "src/codec": ["src/pdata", "src/proto"],
+  "src/gzip": [],
+  "src/codec": ["src/gzip", "src/pdata", "src/proto"],
   "src/files": [],
   "src/proc": [],
   "src/symbols": [],
@@ -18,7 +19,7 @@ const allowed: Record<string, string[]> = {
   "src/regexp": ["src/pdata", "re2js"],
   "src/relabel": ["src/pdata", "src/regexp", "zod"],
   "src/attributes": ["src/pdata", "src/regexp", "zod"],
-  "src/net": ["src/component", "src/pdata", "src/proto", "src/telemetry", "@grpc/grpc-js", "undici", "zod"],
+  "src/net": ["src/component", "src/gzip", "src/pdata", "src/proto", "src/telemetry", "@grpc/grpc-js", "undici", "zod"],
   "src/delivery": ["src/component", "src/pdata", "src/telemetry", "zod"],
   "src/graph": ["src/component", "src/pdata", "src/telemetry"],
   "src/config": ["src/component", "src/pdata", "src/telemetry", "yaml", "zod"],

@@ -1,0 +1,5 @@
+import { writeConstants } from "./codes";
+
+export { inflate } from "./inflate";
+
+writeConstants();
