@@ -99,8 +99,3 @@ export function toPipelineError(caught: unknown): PipelineError {
   const message = caught instanceof Error ? caught.message : String(caught);
   return new PipelineError("permanent", message, { cause: caught, reason: "internal" });
 }
-
-/** True where trying the same data again may succeed. */
-export function isRetryable(caught: unknown): boolean {
-  return caught instanceof PipelineError && caught.kind === "retryable";
-}

@@ -30,8 +30,6 @@ export function parsePipelineId(text: string): IdResult {
   return { error: `in "${text}" id: unknown pipeline signal: "${split.type}"` };
 }
 
-export const pipelineSignals: readonly string[] = signals;
-
 function splitId(text: string): IdResult {
   const slash = text.indexOf("/");
   if (slash < 0) {

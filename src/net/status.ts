@@ -30,11 +30,6 @@ export function isRetryableCode(code: number, hasRetryInfo: boolean): boolean {
   return retryableCodes.has(code) || (code === Code.RESOURCE_EXHAUSTED && hasRetryInfo);
 }
 
-/** True where OTLP lets a client try again after this HTTP status. */
-export function isRetryableHttpStatus(status: number): boolean {
-  return retryableHttp.has(status);
-}
-
 /** gRPC code to HTTP status. */
 export function httpStatusFromCode(code: number): number {
   if (retryableCodes.has(code)) return 503;
