@@ -21,6 +21,9 @@ const unitMs: Record<string, number> = {
   h: 3_600_000,
 };
 
+/** 2^63 nanoseconds, 292 years: Go's durations end there. */
+const maxDurationMs = 2 ** 63 / 1e6;
+
 /** Go duration text ("1m30s", "300ms", "-1.5h", "0") to milliseconds; undefined if it is not one. */
 export function parseDurationMs(text: string): number | undefined {
   const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+|0)$/.exec(text);
@@ -29,6 +32,7 @@ export function parseDurationMs(text: string): number | undefined {
   for (const [, number, unit] of match[2].matchAll(/(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g)) {
     total += Number(number) * unitMs[unit];
   }
+  if (total >= maxDurationMs) return undefined;
   return match[1] === "-" ? -total : total;
 }
 
