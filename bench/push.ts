@@ -1,76 +1,38 @@
-import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import { type SpawnOptions, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { Agent, createServer, request as httpRequest, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { multipartBoundary, parseMultipart } from "../receivers/pyroscope/multipart.js";
-import { decodePush } from "../receivers/pyroscope/push-request.js";
-import { bytesField } from "../src/proto/small-wire.js";
+import { parseArgs } from "node:util";
+import { type Load, type Pace, portOf, pushAll, recordedLoad, type Sink, startSink } from "./push-load.js";
 
 /**
  * Pushes recorded profiles of Pyroscope's Go, Node and Python clients through a collector of its own process (pyroscope
  * -> relabel -> pyroscope): node dist/bench/push.js [pushes] [connections] [bare]. Prints the CPU that the collector took
  * of a push, what it takes at rest, and how many pprofs came out as the bytes that went in. `bare` measures bare-proxy.ts
  * instead, which does the least that can be done: compare the two, as machines differ and so do their neighbours.
+ *
+ * `--rate` has so many pushes begin a second, as agents send them, instead of as many as get through.
+ * `--sink-port PORT --beside URL --pid PID` pushes in turn to a receiver that runs already as well, and prints the ratio
+ * of the two: whatever it takes it has to push on to http://127.0.0.1:PORT.
  */
-const wire = "test/fixtures/wire";
-const path = "/push.v1.PusherService/Push";
-/** Profiles of about 5 KB, and Python's, which are of 1 KB in Push as recorded. */
-const recordings = [
-  "pyroscope-go/0005",
-  "pyroscope-go/0008",
-  "pyroscope-go/0012",
-  "pyroscope-go/0014",
-  "pyroscope-nodejs/0003",
-  "pyroscope-nodejs/0004",
-  "pyroscope-nodejs/0006",
-];
 const firstPushes = 2000;
 const ticksPerSecond = 100;
+const usage =
+  "push.js [pushes] [connections] [bare] [--rounds N] [--rate N] [--sink-port PORT [--beside URL --pid PID]]";
 
-/** The pprof of a recorded upload to /ingest. */
-function recordedPprof(name: string): Buffer {
-  const body = readFileSync(`${wire}/${name}.bin`);
-  const { headers } = JSON.parse(readFileSync(`${wire}/${name}.json`, "utf8"));
-  const boundary = multipartBoundary(headers["content-type"]);
-  return boundary === undefined ? body : (parseMultipart(body, boundary).get("profile") as Buffer);
+/** A process that pushes go through. */
+interface Subject {
+  readonly name: string;
+  readonly pid: number;
+  readonly origin: string;
 }
 
-function pushOf(pprof: Buffer, name: string): Buffer {
-  const labels = {
-    __name__: name,
-    service_name: "shop.orders",
-    region: "eu-west",
-    env: "staging",
-    version: "1.4.2",
-    "process.runtime.name": "go",
-    __session_id__: "5dc585e196675a5c",
-  };
-  const pairs = Object.entries(labels).map(([key, value]) =>
-    bytesField(1, Buffer.concat([bytesField(1, Buffer.from(key)), bytesField(2, Buffer.from(value))])),
-  );
-  return bytesField(1, Buffer.concat([...pairs, bytesField(2, bytesField(1, pprof))]));
-}
-
-/** Takes every push, and counts the pprofs that it knows. */
-function startSink(known: ReadonlySet<string>, counts: { pushes: number; same: number }): Promise<Server> {
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const [{ samples }] = decodePush(Buffer.concat(chunks));
-      counts.pushes++;
-      if (known.has(samples[0].toString("latin1"))) counts.same++;
-      response.writeHead(200, { "content-type": "application/proto", "content-length": 0 }).end();
-    });
-  });
-  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
-}
-
-function portOf(server: Server): number {
-  return (server.address() as AddressInfo).port;
+/** Seconds of CPU. */
+interface Cpu {
+  readonly user: number;
+  readonly system: number;
 }
 
 async function freePort(): Promise<number> {
@@ -102,20 +64,20 @@ service:
 `;
 }
 
-/** User and system seconds of a process so far. */
-function cpuOf({ pid }: ChildProcess): { user: number; system: number } {
+/** What a process has taken so far. */
+function cpuOf(pid: number): Cpu {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
   return { user: Number(fields[11]) / ticksPerSecond, system: Number(fields[12]) / ticksPerSecond };
 }
 
-function rssMiB({ pid }: ChildProcess): string {
+function rssMiB(pid: number): string {
   const [, kib] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
   return (Number(kib) / 1024).toFixed(0);
 }
 
-async function untilReady(port: number): Promise<void> {
+async function untilReady(origin: string): Promise<void> {
   for (let tries = 0; tries < 200; tries++) {
-    const status = await fetch(`http://127.0.0.1:${port}/ready`).then(
+    const status = await fetch(`${origin}/ready`).then(
       (answer) => answer.status,
       () => 0,
     );
@@ -125,82 +87,85 @@ async function untilReady(port: number): Promise<void> {
   throw new Error("the collector does not come up");
 }
 
-function post(agent: Agent, port: number, body: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const headers = { "content-type": "application/proto", "content-length": body.length };
-    const options = { host: "127.0.0.1", port, path, method: "POST", agent, headers };
-    const call = httpRequest(options, (answer) => {
-      answer.resume();
-      answer.on("end", () =>
-        answer.statusCode === 200 ? resolve() : reject(new Error(`answered ${answer.statusCode}`)),
-      );
-    });
-    call.on("error", reject);
-    call.end(body);
-  });
-}
-
-async function pushAll(port: number, connections: number, pushes: number, bodies: readonly Buffer[]): Promise<void> {
-  const agent = new Agent({ keepAlive: true, maxSockets: connections });
-  let begun = 0;
-  const workers = Array.from({ length: connections }, async () => {
-    while (begun < pushes) await post(agent, port, bodies[begun++ % bodies.length]);
-  });
-  await Promise.all(workers);
-  agent.destroy();
-}
-
 /** Starts the collector, or the bare proxy. */
-function start(bare: boolean, folder: string, port: number, metricsPort: number, sinkPort: number): ChildProcess {
+async function start(bare: boolean, folder: string, sinkPort: number) {
+  const port = await freePort();
   const options: SpawnOptions = { stdio: ["ignore", "ignore", "inherit"] };
-  if (bare) {
-    const flags = ["--max-semi-space-size=4", "--initial-heap-size=64", "dist/bench/bare-proxy.js"];
-    return spawn(process.execPath, [...flags, String(port), String(sinkPort)], options);
-  }
   const file = join(folder, "config.yaml");
-  writeFileSync(file, configuration(port, metricsPort, sinkPort));
-  return spawn("bin/flamepipe", ["--config", file], options);
+  writeFileSync(file, configuration(port, await freePort(), sinkPort));
+  const proxy = ["--max-semi-space-size=4", "--initial-heap-size=64", "dist/bench/bare-proxy.js"];
+  const child = bare
+    ? spawn(process.execPath, [...proxy, String(port), String(sinkPort)], options)
+    : spawn("bin/flamepipe", ["--config", file], options);
+  const subject = { name: bare ? "bare" : "flamepipe", pid: child.pid as number, origin: `http://127.0.0.1:${port}` };
+  return { subject, stop: () => child.kill() };
 }
 
-async function measure(pushes: number, connections: number, bare: boolean): Promise<void> {
-  const pprofs = recordings.map(recordedPprof);
-  const bodies = pprofs.map((pprof, i) => pushOf(pprof, i < 4 ? "memory" : "wall"));
-  const average = bodies.reduce((sum, { length }) => sum + length, 0) / bodies.length;
-  const counts = { pushes: 0, same: 0 };
-  const sink = await startSink(new Set(pprofs.map((pprof) => pprof.toString("latin1"))), counts);
-  const port = await freePort();
+/** Microseconds of CPU that a push takes of the subject. */
+async function round({ name, pid, origin }: Subject, load: Load, sink: Sink, pace: Pace, pushes: number) {
+  const before = cpuOf(pid);
+  const until = sink.pushes + pushes;
+  await pushAll(load, origin, pace, pushes);
+  while (sink.pushes < until) await sleep(10);
+  const after = cpuOf(pid);
+  const micros = (seconds: number) => (seconds * 1e6) / pushes;
+  const [user, system] = [micros(after.user - before.user), micros(after.system - before.system)];
+  const parts = `user ${user.toFixed(0)}, system ${system.toFixed(0)}`;
+  console.log(`${name}: ${(user + system).toFixed(0)} µs of CPU a push (${parts})`);
+  return user + system;
+}
+
+async function measure(pushes: number, pace: Pace, rounds: number, bare: boolean, sinkPort: number, beside?: Subject) {
+  const load = recordedLoad();
+  const average = load.bodies.reduce((sum, { length }) => sum + length, 0) / load.bodies.length;
   const folder = mkdtempSync(join(tmpdir(), "flamepipe-bench-"));
-  const collector = start(bare, folder, port, await freePort(), portOf(sink));
+  const sink = await startSink(load, sinkPort);
+  const { subject, stop } = await start(bare, folder, sink.port);
+  const subjects = beside ? [subject, beside] : [subject];
   try {
-    await untilReady(port);
+    await untilReady(subject.origin);
     await sleep(2000);
-    console.log(`${average.toFixed(0)} bytes a push on average, ${connections} connections, Node ${process.version}`);
-    console.log(`at rest: ${rssMiB(collector)} MiB`);
-    let before = cpuOf(collector);
-    let sent = 0;
-    const round = async (what: string, count: number) => {
-      sent += count;
-      await pushAll(port, connections, count, bodies);
-      while (counts.pushes < sent) await sleep(10);
-      const after = cpuOf(collector);
-      const micros = (seconds: number) => ((seconds * 1e6) / count).toFixed(0);
-      const [user, system] = [after.user - before.user, after.system - before.system];
-      console.log(
-        `${what}: ${micros(user + system)} µs of CPU a push (user ${micros(user)}, system ${micros(system)})`,
-      );
-      before = after;
-    };
-    await round(`the first ${firstPushes} pushes`, firstPushes);
-    await round(`the next ${pushes}`, pushes);
-    await round(`the next ${pushes}`, pushes);
-    console.log(`${counts.same} of ${counts.pushes} pprofs came out as they went in; ${rssMiB(collector)} MiB`);
+    console.log(
+      `${average.toFixed(0)} bytes a push on average, ${pace.connections} connections, Node ${process.version}`,
+    );
+    for (const { name, pid } of subjects) console.log(`${name} at rest: ${rssMiB(pid)} MiB`);
+    console.log(`the first ${firstPushes} pushes`);
+    for (const each of subjects) await round(each, load, sink, pace, firstPushes);
+    const ratios: number[] = [];
+    for (let i = 0; i < rounds; i++) {
+      console.log(`the next ${pushes}`);
+      const taken: number[] = [];
+      for (const each of subjects) taken.push(await round(each, load, sink, pace, pushes));
+      ratios.push(taken[0] / taken[1]);
+    }
+    for (const { name, pid } of subjects) console.log(`${name} afterwards: ${rssMiB(pid)} MiB`);
+    console.log(`${sink.same} of ${sink.pushes} pprofs came out as they went in`);
+    if (beside) console.log(`${subject.name} / ${beside.name}: ${ratios.map((ratio) => ratio.toFixed(2)).join(" ")}`);
   } finally {
-    collector.kill();
+    stop();
     sink.close();
-    sink.closeAllConnections();
     rmSync(folder, { recursive: true });
   }
 }
 
-const [pushes = "10000", connections = "8", what = ""] = process.argv.slice(2);
-await measure(Number(pushes), Number(connections), what === "bare");
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: "string", default: "2" },
+    rate: { type: "string", default: "0" },
+    "sink-port": { type: "string", default: "0" },
+    beside: { type: "string" },
+    pid: { type: "string" },
+  },
+});
+const [pushes = "10000", connections = "8", what = ""] = positionals;
+const { beside: origin, pid } = values;
+if ((origin === undefined) !== (pid === undefined)) throw new Error(`--beside and --pid go together: ${usage}`);
+await measure(
+  Number(pushes),
+  { connections: Number(connections), rate: Number(values.rate) },
+  Number(values.rounds),
+  what === "bare",
+  Number(values["sink-port"]),
+  origin === undefined ? undefined : { name: "beside", pid: Number(pid), origin: origin.replace(/\/+$/, "") },
+);
