@@ -1,5 +1,5 @@
 import { TooLargeError } from "../../src/codec/invalid.js";
-import { addPprof } from "../../src/codec/pprof-decode.js";
+import { PprofBatch, SeriesAttributes } from "../../src/codec/pprof-batch.js";
 import { nameAttribute } from "../../src/codec/profile-kinds.js";
 import type { Consumer } from "../../src/component/consumer.js";
 import type { Context } from "../../src/component/context.js";
@@ -8,7 +8,6 @@ import type { Receiver, Settings } from "../../src/component/factory.js";
 import { createByteBudget } from "../../src/net/byte-budget.js";
 import { createGrpcServer } from "../../src/net/grpc-server.js";
 import { type KeyValue, keyValue, stringValue } from "../../src/pdata/any-value.js";
-import { ProfilesBuilder } from "../../src/pdata/builder.js";
 import { InvalidProfilesError } from "../../src/pdata/invalid.js";
 import type { Profiles } from "../../src/pdata/profiles.js";
 import type { ParcaReceiverConfig } from "./config.js";
@@ -36,10 +35,14 @@ export function createParcaReceiver(settings: Settings, config: ParcaReceiverCon
   let port = 0;
 
   // Not async: a frame that waits would keep the bytes alive.
-  server.addUnary(`${store}/WriteRaw`, (body: Buffer, ctx: Context) => consume(toProfiles(body), ctx), budget);
+  server.addUnary(`${store}/WriteRaw`, (body: Buffer, ctx: Context) => write(body, ctx), budget);
   server.addUnimplemented(`${store}/Write`, arrowMessage);
   server.addUnimplemented(`${store}/WriteArrow`, arrowMessage);
   server.addUnary(`${debugInfo}/ShouldInitiateUpload`, async () => noUpload);
+
+  function write(body: Buffer, ctx: Context): Promise<Buffer> {
+    return batchOf(body).handOn((profiles) => consume(profiles, ctx));
+  }
 
   function consume(profiles: Profiles, ctx: Context): Promise<Buffer> {
     if (profiles.sampleCount === 0) return Promise.resolve(empty);
@@ -53,32 +56,28 @@ export function createParcaReceiver(settings: Settings, config: ParcaReceiverCon
     );
   }
 
-  function toProfiles(body: Buffer): Profiles {
-    const builder = new ProfilesBuilder();
+  function batchOf(body: Buffer): PprofBatch {
+    const batch = new PprofBatch(maxBytes, scope);
     try {
-      let room = maxBytes;
-      for (const [i, series] of decodeWriteRaw(body).entries()) room = addSeries(builder, series, i, room);
+      for (const [i, series] of decodeWriteRaw(body).entries()) addSeries(batch, series, i);
     } catch (error) {
       throw inputError(error);
     }
-    return builder.finish();
+    return batch;
   }
 
-  /** Returns the bytes that the rest of the request may take, decompressed. */
-  function addSeries(builder: ProfilesBuilder, { labels, profiles }: RawSeries, index: number, room: number): number {
-    const into = builder.resource(resourceAttributes(labels)).scope(scope.name, scope.version);
+  function addSeries(batch: PprofBatch, { labels, profiles }: RawSeries, index: number): void {
     const attributes = nameAttributes(labels.get("__name__") ?? "");
-    let left = room;
+    const into = batch.series(new SeriesAttributes(resourceAttributes(labels), attributes));
     for (const [i, profile] of profiles.entries()) {
       try {
-        left -= addPprof(into, profile, { maxBytes: left, attributes }).byteSize;
+        batch.addPprof(into, profile);
       } catch (error) {
         if (error instanceof TooLargeError) throw new TooLargeError(`series ${index}, sample ${i}: ${error.message}`);
         if (!(error instanceof InvalidProfilesError)) throw error;
         throw new InvalidProfilesError(`series ${index}, sample ${i}: ${error.message}`);
       }
     }
-    return left;
   }
 
   return {

@@ -7,9 +7,9 @@ import { addSpeedscope } from "../../src/codec/speedscope.js";
 import { cpuType } from "../../src/codec/stack-options.js";
 import { type KeyValue, keyValue, stringValue } from "../../src/pdata/any-value.js";
 import { ProfilesBuilder, type ScopeBuilder } from "../../src/pdata/builder.js";
+import type { PayloadScope } from "../../src/pdata/payload.js";
 import type { Profiles } from "../../src/pdata/profiles.js";
 import type { FileFormat, PprofReceiverConfig } from "./config.js";
-import type { Scope } from "./scrape.js";
 
 /** What files of other formats are called, `.gz` left off. */
 const endings: readonly (readonly [ending: string, format: FileFormat])[] = [
@@ -40,7 +40,7 @@ export function decodeFile(
   { path, bytes, modifiedMs }: ProfileFile,
   config: PprofReceiverConfig,
   attributes: readonly KeyValue[],
-  { name, version }: Scope,
+  { name, version }: PayloadScope,
 ): Profiles {
   const builder = new ProfilesBuilder();
   const scopeWith = (more: readonly KeyValue[]) => builder.resource([...attributes, ...more]).scope(name, version);

@@ -3,12 +3,13 @@ import { background, withContext } from "../../src/component/context.js";
 import type { PipelineError } from "../../src/component/errors.js";
 import type { Settings } from "../../src/component/factory.js";
 import type { Clock } from "../../src/delivery/clock.js";
+import type { Profiles } from "../../src/pdata/profiles.js";
 import { compileRules } from "../../src/relabel/config.js";
 import { Baseline, type BaselineBudget } from "./baselines.js";
 import type { ScrapeConfig } from "./config.js";
 import { createScrapeClient, pprofOf, type ScrapeClient, scrapeError } from "./fetch.js";
 import type { ScrapeMetrics } from "./metrics.js";
-import { decodeScrape, type Scope } from "./scrape.js";
+import { decodeScrape, TargetAttributes } from "./scrape.js";
 import { createLoop, type Loop, offsetOf } from "./scrape-loop.js";
 import { resolveTargets, type ScrapeTarget, type TargetGroup } from "./target.js";
 
@@ -106,7 +107,8 @@ function createScraper(
 ) {
   const baseline = new Baseline(budget);
   const { version } = settings.build;
-  const scope: Scope = { name: `${settings.build.name}/receivers/pprof`, version };
+  const attributes = new TargetAttributes(target);
+  const scope = { name: `${settings.build.name}/receivers/pprof`, version };
   const { host, origin, pathname } = new URL(target.url);
   const log = settings.log.with({ job: config.job_name, target: origin + pathname, profile: target.name });
   const maxBytes = config.max_body_size;
@@ -135,7 +137,14 @@ function createScraper(
     fetching = new AbortController();
     const { signal } = fetching;
     const answer = await client.get(target.url, { timeoutMs: target.timeoutMs, maxBytes, signal });
-    return decodeScrape(pprofOf(answer, maxBytes), target, baseline, maxBytes, scope);
+    return decodeScrape(pprofOf(answer, maxBytes), target, attributes, baseline, maxBytes, scope);
+  }
+
+  async function handOver(profiles: Profiles, commit: () => void): Promise<void> {
+    if (profiles.sampleCount === 0) return commit();
+    metrics.scraped(profiles.sampleCount);
+    // Refused: counted behind us. Differences then go on from the scrape before, so that nothing is lost of them.
+    await next.consume(profiles, ctx).then(commit, () => {});
   }
 
   return {
@@ -148,14 +157,9 @@ function createScraper(
         return;
       }
       worked();
-      const { profiles, commit } = scraped;
-      if (!profiles) {
-        commit();
-        return;
-      }
-      metrics.scraped(profiles.sampleCount);
-      // Refused: counted behind us. Differences then go on from the scrape before, so that nothing is lost of them.
-      await next.consume(profiles, ctx).then(commit, () => {});
+      const { batch, commit } = scraped;
+      if (!batch) commit();
+      else await batch.handOn((profiles) => handOver(profiles, commit));
     },
     /** Gives up the request that is under way; what has come goes on. */
     cancel() {

@@ -21,7 +21,7 @@ export function ingestRoutes(next: Consumer, maxBytes: number, nowMs: () => numb
   const route = {
     methods: ["POST"],
     async handle(request: IngestRequest, body: Buffer, ctx: Context) {
-      await readInto(new RequestBatch(maxBytes), request, body, nowMs()).handOn(next, withTenant(request, ctx));
+      await readInto(new RequestBatch(maxBytes), request, body, nowMs()).handOnTo(next, withTenant(request, ctx));
       return { status: 200 };
     },
     fail: connectFailure,

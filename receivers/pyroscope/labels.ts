@@ -1,28 +1,9 @@
 import { LruCache } from "../../src/attributes/lru-cache.js";
+import { SeriesAttributes } from "../../src/codec/pprof-batch.js";
 import { nameAttribute } from "../../src/codec/profile-kinds.js";
 import { type KeyValue, keyValue, stringValue } from "../../src/pdata/any-value.js";
-import { resourceHead } from "../../src/pdata/builder.js";
 
 export type Label = readonly [name: string, value: string];
-
-/** What OTLP calls a series' labels. */
-export class SeriesAttributes {
-  readonly resource: readonly KeyValue[];
-  /** Goes to each profile of the series. */
-  readonly profile: readonly KeyValue[];
-  private encoded: Buffer | undefined;
-
-  constructor(resource: readonly KeyValue[], profile: readonly KeyValue[]) {
-    this.resource = resource;
-    this.profile = profile;
-  }
-
-  /** The resource as a message without profiles. */
-  get head(): Buffer {
-    this.encoded ??= resourceHead(this.resource);
-    return this.encoded;
-  }
-}
 
 /** Pyroscope derives these itself; whatever a client says in them is not kept. */
 const derived: ReadonlySet<string> = new Set([

@@ -1,3 +1,4 @@
+import type { SeriesAttributes } from "../../src/codec/pprof-batch.js";
 import type { Consumer } from "../../src/component/consumer.js";
 import { type Context, withContext } from "../../src/component/context.js";
 import { badInput, Code, type PipelineError, retryable } from "../../src/component/errors.js";
@@ -5,7 +6,7 @@ import type { HttpRoute, HttpServerRequest, HttpServerResponse } from "../../src
 import { connectFailure, grpcFailure } from "./answer.js";
 import { emptyMessage, grpcTimeoutMs, openEnvelope, trailerFrame } from "./grpc-envelope.js";
 import { decodingError, RequestBatch, withTenant } from "./intake.js";
-import { attributesOf, createKnownSeries, type Label, type SeriesAttributes } from "./labels.js";
+import { attributesOf, createKnownSeries, type Label } from "./labels.js";
 import { decodePush, decodePushJson, type PushedSeries } from "./push-request.js";
 
 export const pushPath = "/push.v1.PusherService/Push";
@@ -52,7 +53,7 @@ export function pushRoute(next: Consumer, maxBytes: number): HttpRoute {
   /** Not async: a frame that waits would keep the request's bytes alive. */
   function handOn(json: boolean, message: Buffer, ctx: Context): Promise<void> {
     const pushed = json ? decodePushJson(message) : decodePush(message);
-    return batchOf(pushed, maxBytes, attributesFor).handOn(next, ctx);
+    return batchOf(pushed, maxBytes, attributesFor).handOnTo(next, ctx);
   }
 
   return {

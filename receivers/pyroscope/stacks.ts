@@ -3,13 +3,13 @@ import { captureAttributes } from "../../src/codec/capture.js";
 import { addCollapsed } from "../../src/codec/collapsed.js";
 import { CountedStacks } from "../../src/codec/counted-stacks.js";
 import { invalid, looksLike, TooLargeError } from "../../src/codec/invalid.js";
+import type { SeriesScope } from "../../src/codec/pprof-batch.js";
 import { newCaptureId } from "../../src/codec/pprof-decode.js";
 import { addSpeedscope } from "../../src/codec/speedscope.js";
 import type { ProfileBuilder, ProfilesBuilder } from "../../src/pdata/builder.js";
 import type { ValueType } from "../../src/pdata/profiles.js";
 import { Reader, WireError } from "../../src/proto/wire.js";
 import type { IngestQuery } from "./ingest-query.js";
-import type { SeriesScope } from "./intake.js";
 import type { StackType } from "./stack-types.js";
 
 export { stackTypeOf } from "./stack-types.js";

@@ -24,6 +24,8 @@ const outputRatio = 8;
 export interface PprofOptions {
   /** Largest pprof that is taken, decompressed. Default 64 MiB. */
   readonly maxBytes?: number;
+  /** The pprof decompressed, by a caller who has it. */
+  readonly plain?: Buffer;
   /** Attributes that every profile gets beside those of the pprof, such as `pyroscope.name`. */
   readonly attributes?: readonly KeyValue[];
   /** More of them, for a caller who can tell only by the sample types. */
@@ -54,7 +56,7 @@ export interface PprofSummary {
  * InvalidProfilesError (TooLargeError past a limit), after which the builder must be thrown away.
  */
 export function addPprof(scope: ScopeBuilder, bytes: Buffer, options: PprofOptions = {}): PprofSummary {
-  const plain = inflatePprof(bytes, options.maxBytes);
+  const plain = options.plain ?? inflatePprof(bytes, options.maxBytes);
   return judged(plain, () => add(scope, plain, options));
 }
 

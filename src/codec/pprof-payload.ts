@@ -1,6 +1,6 @@
 import type { KeyValue } from "../pdata/any-value.js";
 import type { ScopeBuilder } from "../pdata/builder.js";
-import type { Payload } from "../pdata/payload.js";
+import type { Payload, PayloadScope } from "../pdata/payload.js";
 import { isGzip } from "./gunzip.js";
 import {
   addPprof,
@@ -18,19 +18,21 @@ export class PprofPayload implements Payload {
   readonly bytes: Buffer;
   readonly byteSize: number;
   readonly outline: PprofOutline;
+  readonly scope: PayloadScope | undefined;
   /** As `addPprof` will give them to every profile, those of the pprof itself left out. */
   readonly attributes: readonly KeyValue[];
   private readonly options: PprofOptions;
   private id = "";
   private plain: Buffer | undefined;
 
-  constructor(bytes: Buffer, plain: Buffer, outline: PprofOutline, options: PprofOptions) {
+  constructor(bytes: Buffer, plain: Buffer, outline: PprofOutline, options: PprofOptions, scope?: PayloadScope) {
     const { attributes = [], attributesFor } = options;
     this.bytes = bytes;
     this.byteSize = plain.length;
     this.outline = outline;
+    this.scope = scope;
     this.attributes = attributesFor ? [...attributes, ...attributesFor(outline.sampleTypes)] : attributes;
-    this.options = options;
+    this.options = { ...options, plain: undefined };
     this.plain = plain;
   }
 
@@ -69,9 +71,9 @@ export class PprofPayload implements Payload {
  * A pprof, gzip or plain, as a payload. undefined for one that is out of the ordinary: `addPprof` has to judge it. Throws
  * as `addPprof` does.
  */
-export function sealPprof(bytes: Buffer, options: PprofOptions = {}): PprofPayload | undefined {
-  const plain = inflatePprof(bytes, options.maxBytes);
+export function sealPprof(bytes: Buffer, options: PprofOptions = {}, scope?: PayloadScope): PprofPayload | undefined {
+  const plain = options.plain ?? inflatePprof(bytes, options.maxBytes);
   const outline = judged(plain, () => outlineOf(plain));
   if (!outline || outline.maxOutputBytes > outputLimit(plain)) return undefined;
-  return new PprofPayload(bytes, plain, outline, options);
+  return new PprofPayload(bytes, plain, outline, options, scope);
 }

@@ -1,5 +1,11 @@
 import type { ScopeBuilder } from "./builder.js";
 
+/** The name and version of a scope: who made its profiles. */
+export interface PayloadScope {
+  readonly name: string;
+  readonly version: string;
+}
+
 /**
  * Profiles in another format, which stand in a batch as they came until somebody looks at them. Whoever makes one has
  * checked it: decoding doesn't fail.
@@ -13,6 +19,8 @@ export interface Payload {
   readonly byteSize: number;
   /** The newest end of its profiles in unix nanoseconds, 0 if unknown. */
   readonly endNano: number;
+  /** The scope that its profiles belong to; undefined = one without a name. */
+  readonly scope: PayloadScope | undefined;
   /** Adds its profiles to a scope of a batch being built: the same ones every time. */
   decodeInto(scope: ScopeBuilder): void;
 }

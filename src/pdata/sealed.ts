@@ -1,6 +1,6 @@
 import { Writer } from "../proto/wire.js";
-import { emptyScan, ProfilesBuilder } from "./builder.js";
-import type { Payload } from "./payload.js";
+import { emptyScan, ProfilesBuilder, type ScopeBuilder } from "./builder.js";
+import type { Payload, PayloadScope } from "./payload.js";
 import { Profiles, type ResourceProfiles } from "./profiles.js";
 import type { Built } from "./rebuild.js";
 
@@ -10,6 +10,8 @@ export interface SealedResource {
   readonly head: Buffer;
   readonly payloads: readonly Payload[];
 }
+
+const noScope: PayloadScope = { name: "", version: "" };
 
 /**
  * A batch whose profiles are payloads. Its resources are read, edited and filtered like those of any other; who asks for
@@ -57,8 +59,18 @@ export function joinSealed(batches: readonly Profiles[]): Profiles {
 function open(resources: readonly ResourceProfiles[]): Built {
   const builder = new ProfilesBuilder();
   for (const resource of resources) {
-    const scope = builder.resourceOf(resource.resourceBytes()).scope();
-    for (const payload of resource.payloads ?? []) payload.decodeInto(scope);
+    const into = builder.resourceOf(resource.resourceBytes());
+    const scopes = new Map<string, ScopeBuilder>();
+    for (const payload of resource.payloads ?? []) {
+      const { name, version } = payload.scope ?? noScope;
+      const key = JSON.stringify([name, version]);
+      let scope = scopes.get(key);
+      if (!scope) {
+        scope = into.scope(name, version);
+        scopes.set(key, scope);
+      }
+      payload.decodeInto(scope);
+    }
   }
   return builder.build();
 }

@@ -103,6 +103,24 @@ describe("parca receiver", () => {
     assert.equal(ctx.client?.transport, "grpc");
   });
 
+  it("hands pprofs on as they came until somebody looks inside, with the receiver's scope around them then", async () => {
+    const sink = await run();
+    const bytes = pprof("mutex-1");
+    await writeRaw({ labels: { __name__: "mutex", node: "a" }, profiles: [bytes, pprof("profile-5s")] });
+    const [{ profiles }] = sink.taken;
+    assert.ok(profiles.isSealed);
+    const [{ payloads = [] }] = profiles.resources;
+    assert.deepEqual(
+      payloads.map((payload) => payload.bytes.equals(bytes)),
+      [true, false],
+    );
+    const [{ scopes }] = profiles.resources;
+    assert.deepEqual(
+      scopes.map(({ name, version, profiles: inside }) => [name, version, inside.length]),
+      [["flamepipe/receivers/parca", "1", 4]],
+    );
+  });
+
   it("refuses a request as a whole, and says what is wrong with it", async () => {
     const sink = await run();
     const good = { labels: { a: "b" }, profiles: [pprof("goroutine")] };
