@@ -10,11 +10,10 @@ process.chdir(join(import.meta.dirname, ".."));
 
 const outDir = "dist";
 const stampFile = join(outDir, ".sources");
-/** Folders whose index.ts becomes a module. */
-const wasmModules = ["pdata", "gzip"].map((room) => ({
-  dir: join("src", room, "wasm"),
-  file: join(outDir, "src", room, `${room}.wasm`),
-}));
+/** Each src/ROOM/wasm/index.ts becomes src/ROOM/ROOM.wasm. */
+const wasmModules = readdirSync("src")
+  .map((room) => ({ dir: join("src", room, "wasm"), file: join(outDir, "src", room, `${room}.wasm`) }))
+  .filter(({ dir }) => existsSync(join(dir, "index.ts")));
 /** Files of theirs that both compilers read: numbers, nothing else. */
 const sharedWithWasm = ["faults.ts", "layout.ts", "numbers.ts"];
 
