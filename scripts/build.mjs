@@ -1,4 +1,4 @@
-// Compiles the TypeScript tree to dist/, and each folder of AssemblyScript to a module beside its callers. Does nothing when
+// Compiles the TypeScript tree to dist/, and the folders of AssemblyScript to modules beside their callers. Does nothing when
 // no source has changed since the last good build, and takes away what a deleted or renamed source left behind, so that an
 // old test can't go on passing.
 import { spawnSync } from "node:child_process";
@@ -10,10 +10,13 @@ process.chdir(join(import.meta.dirname, ".."));
 
 const outDir = "dist";
 const stampFile = join(outDir, ".sources");
-/** Each src/ROOM/wasm/index.ts becomes src/ROOM/ROOM.wasm. */
-const wasmModules = readdirSync("src")
-  .map((room) => ({ dir: join("src", room, "wasm"), file: join(outDir, "src", room, `${room}.wasm`) }))
-  .filter(({ dir }) => existsSync(join(dir, "index.ts")));
+/** Rooms whose wasm/index.ts become one module: the memory that a codec fills is the one that pdata reads. */
+const wasmModules = [["pdata", "codec"], ["gzip"]]
+  .map((rooms) => ({
+    dirs: rooms.map((room) => join("src", room, "wasm")),
+    file: join(outDir, "src", rooms[0], `${rooms[0]}.wasm`),
+  }))
+  .filter(({ dirs }) => dirs.every(existsSync));
 /** Files of theirs that both compilers read: numbers, nothing else. */
 const sharedWithWasm = ["faults.ts", "layout.ts", "numbers.ts"];
 
@@ -66,13 +69,13 @@ function compileTypescript() {
   return run("typescript", "tsc", ["-p", "."]);
 }
 
-function compileWasm({ dir, file }) {
+function compileWasm({ dirs, file }) {
   mkdirSync(dirname(file), { recursive: true });
   const options = ["-O3", "--noAssert", "--runtime", "stub", "--use", "abort=", "--initialMemory", "4"];
-  return run("assemblyscript", "asc", [join(dir, "index.ts"), ...options, "--outFile", file]);
+  return run("assemblyscript", "asc", [...dirs.map((dir) => join(dir, "index.ts")), ...options, "--outFile", file]);
 }
 
-const wasmDirs = wasmModules.map(({ dir }) => dir);
+const wasmDirs = wasmModules.flatMap(({ dirs }) => dirs);
 const { include } = JSON.parse(readFileSync("tsconfig.json", "utf8"));
 const sources = include
   .flatMap(filesBelow)

@@ -9,6 +9,8 @@ import { keyValue, stringValue } from "../../src/pdata/any-value.js";
 import { ProfilesBuilder } from "../../src/pdata/builder.js";
 import { InvalidProfilesError } from "../../src/pdata/invalid.js";
 import { sealedProfiles } from "../../src/pdata/sealed.js";
+import { WasmInstance } from "../../src/pdata/wasm-instance.js";
+import { Writer } from "../../src/proto/wire.js";
 import { caseBytes, pprofCases } from "../support/pprof-cases.js";
 import { createRandom, mutate } from "../support/random.js";
 
@@ -105,6 +107,57 @@ test("changed pprofs are never sealed where the decoder refuses them", () => {
       sealed++;
   }
   assert.ok(sealed > rounds / 20 && sealed < rounds, `${sealed} of ${rounds}`);
+});
+
+test("an id that no location has is seen wherever in a stack it stands", () => {
+  for (const locations of [1, 100, 126, 127, 128, 200, 256, 300, 1000, 16_384, 16_500]) {
+    const last = [locations - 1, locations, 126, 127, 128].filter((id) => id > 0 && id <= locations);
+    for (const length of [1, 2, 7, 8, 9, 23]) {
+      for (const at of [0, length >> 1, length - 1]) {
+        for (const id of [...last, 0, locations + 1, 300_000]) {
+          const stack = Array.from({ length }, (_, i) => (i === at ? id : last[i % last.length]));
+          const isSealed = assertSealedRightly(pprofOfStack(locations, stack), `${id} at ${at} of ${length}`);
+          assert.equal(isSealed, id > 0 && id <= locations, `${id} at ${at} of ${length}, of ${locations} locations`);
+        }
+      }
+      const open = pprofOfStack(locations, Array(length).fill(1));
+      open[open.indexOf(Buffer.from([0x0a, length, 1])) + 1 + length] |= 0x80;
+      assert.equal(assertSealedRightly(open, `${length}, the last one open`), false);
+    }
+  }
+});
+
+/** Field 1. */
+function varintField(out: Writer, value: number): void {
+  out.tag(1, 0);
+  out.varint(value);
+}
+
+/** A pprof of one sample; its locations have the ids from 1 on. */
+function pprofOfStack(locations: number, stack: readonly number[]): Buffer {
+  const out = new Writer();
+  out.message(1, () => varintField(out, 1));
+  out.message(2, () => {
+    out.message(1, () => {
+      for (const id of stack) out.varint(id);
+    });
+    out.message(2, () => out.varint(7));
+  });
+  for (let id = 1; id <= locations; id++) out.message(4, () => varintField(out, id));
+  out.string(6, "");
+  out.string(6, "samples");
+  return out.finish();
+}
+
+test("memory that a large pprof took is given back", () => {
+  const plain = gunzipSync(recorded[0].bytes);
+  const strings = new Writer();
+  for (let i = 0; i < 17_000; i++) strings.string(6, "x".repeat(1000));
+  const before = sealPprof(plain)?.outline;
+  const large = sealPprof(Buffer.concat([plain, strings.finish()]))?.outline;
+  assert.deepEqual({ ...large, maxOutputBytes: 0 }, { ...before, maxOutputBytes: 0 });
+  assert.ok(WasmInstance.withRoom(0).bytes.length < 1_000_000);
+  assert.deepEqual(sealPprof(plain)?.outline, before);
 });
 
 test("a time that nobody set is the caller's, in what is known before decoding too", () => {

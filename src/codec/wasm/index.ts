@@ -1,0 +1,2 @@
+export { checkPprof } from "./check";
+export { openParts, readSampleTypes } from "./parts";

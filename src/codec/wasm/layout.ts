@@ -1,0 +1,22 @@
+/**
+ * Where things stand in the memory that both sides share, in bytes, from 2048 on: below is what src/pdata has there. Read
+ * by TypeScript and by the WebAssembly code.
+ */
+
+/** Numbers of the pprof that is open, by field of Profile: 16 u64. */
+export const SCALARS = 2048;
+/** Type and unit of the period: 2 u64. */
+export const PERIOD_TYPE = 2176;
+/** Types and units of the first `maxSampleTypes` sample types: 2 u64 each. */
+export const SAMPLE_TYPES = 2192;
+/** Entries, by field of Profile: 8 u32. */
+export const ENTRIES = 3216;
+/** Lists of the entries, start and end of each (u32), by field of Profile: 8 u32, and 8 that are used while the lists are made. */
+export const TABLES = 3248;
+export const NEXT = 3280;
+/** The list of comments (u64 each), and how many there are: 2 u32. */
+export const COMMENTS = 3312;
+/** Labels of all samples, and the length of the longest string, as `checkPprof` found them: 2 u32. */
+export const CHECKED = 3320;
+/** What is kept of ids, by field of Profile (./ids.ts): 8 times 4 u32. */
+export const IDS = 3328;
