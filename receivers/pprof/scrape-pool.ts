@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Consumer } from "../../src/component/consumer.js";
 import { background, withContext } from "../../src/component/context.js";
 import type { PipelineError } from "../../src/component/errors.js";
@@ -41,6 +42,8 @@ export function createScrapePool(config: ScrapeConfig, parts: PoolParts): Scrape
   const ending = new Set<Promise<void>>();
   /** Aborted when what is under way at shutdown has had its time. */
   const cutOff = new AbortController();
+  // Of many targets' batches that wait in the pipeline.
+  setMaxListeners(0, cutOff.signal);
   let stopped = false;
   const log = settings.log.with({ job: config.job_name });
   let ignoring = false;

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { type Context, withContext } from "../component/context.js";
 import type { PipelineError } from "../component/errors.js";
 import type { Profiles } from "../pdata/profiles.js";
@@ -19,7 +20,7 @@ export interface Attempts {
 export function createAttempts(send: Send, timeoutMs: number, clock: Clock): Attempts {
   const open = new Set<(error: PipelineError) => void>();
   // Of attempts that nothing but `abort`, which ends them all, can end.
-  const shared = new AbortController();
+  const shared = createEnd();
   let ended: PipelineError | undefined;
 
   function attempt(profiles: Profiles, ctx: Context): Promise<void> {
@@ -27,7 +28,7 @@ export function createAttempts(send: Send, timeoutMs: number, clock: Clock): Att
     if (ctx.signal?.aborted) return Promise.reject(callerGone());
     const ownDeadlineMs = timeoutMs > 0 ? clock.now() + timeoutMs : undefined;
     const deadlineMs = earlier(ownDeadlineMs, ctx.deadlineMs);
-    const controller = deadlineMs === undefined && !ctx.signal ? shared : new AbortController();
+    const controller = deadlineMs === undefined && !ctx.signal ? shared : createEnd();
     const sent = callSend(send, profiles, withContext(ctx, { signal: controller.signal, deadlineMs }));
     return settle(sent, ctx.signal, controller, deadlineMs);
   }
@@ -81,6 +82,13 @@ export function createAttempts(send: Send, timeoutMs: number, clock: Clock): Att
       for (const cut of [...open]) cut(error);
     },
   };
+}
+
+/** An exporter may send a batch as many requests, each of which listens for the end: Node.js takes more than ten for a leak. */
+function createEnd(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }
 
 async function callSend(send: Send, profiles: Profiles, ctx: Context): Promise<void> {

@@ -171,6 +171,29 @@ test("an attempt ends at its timeout even if the transport never settles", async
   assert.equal(signal?.aborted, true);
 });
 
+test("a batch may be sent as many requests, and batches at a time: Node.js warns of no leak", async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => void warnings.push(warning);
+  process.on("warning", onWarning);
+  try {
+    for (const timeoutMs of [0, 5000]) {
+      const attempts = createAttempts(
+        async (_profiles, { signal }) => {
+          for (let request = 0; request < 16; request++) signal?.addEventListener("abort", () => {}, { once: true });
+        },
+        timeoutMs,
+        new FakeClock(),
+      );
+      await attempts.send(fakeProfiles("a"), background);
+    }
+    // Warnings are emitted on the next tick.
+    await new Promise((resolve) => setImmediate(resolve));
+  } finally {
+    process.off("warning", onWarning);
+  }
+  assert.deepEqual(warnings, []);
+});
+
 test("an attempt knows the earlier of its own and the caller's deadline, and leaves no timer behind", async () => {
   const clock = new FakeClock();
   const deadlines: (number | undefined)[] = [];
