@@ -22,12 +22,14 @@ import { until } from "../support/until.js";
 const wire = "test/fixtures/wire";
 /** The clock when the recordings were made; Pyroscope refuses what is an hour old. */
 const recordedAtMs = 1795354402318;
+const alloyRecordedAtMs = 1795710597000;
 
 type Totals = Record<string, bigint>;
 
 interface Recording {
   readonly file: string;
   readonly profiles?: readonly {
+    series_labels?: Record<string, string>;
     sample_types: { type: string; unit: string; total: number }[];
     /** "type/unit value" */
     period: string;
@@ -79,8 +81,8 @@ interface Ends {
 }
 
 /** Runs receivers (YAML of one line) into both exporters. */
-async function through(receivers: string, use: (ends: Ends) => Promise<void>): Promise<void> {
-  const double = await startPyroscopeDouble({ nowMs: () => recordedAtMs });
+async function through(receivers: string, use: (ends: Ends) => Promise<void>, nowMs = recordedAtMs): Promise<void> {
+  const double = await startPyroscopeDouble({ nowMs: () => nowMs });
   const backend = await startOtlpBackend();
   const names = [...receivers.matchAll(/(?:^|, )(\w+): \{/g)].map(([, name]) => name);
   const off = "sending_queue: {enabled: false}, retry_on_failure: {enabled: false}";
@@ -121,9 +123,10 @@ function nameOf(types: readonly string[]): string {
 function expected({ profiles = [] }: Recording, isIngest = false): { pyroscope: Totals; otlp: Totals } {
   const pyroscope: Totals = {};
   const otlp: Totals = {};
-  for (const { sample_types, period } of profiles) {
+  for (const { series_labels, sample_types, period } of profiles) {
     // Pyroscope's /ingest says goroutines.
-    const name = nameOf(sample_types.map(({ type }) => type)).replace(/^goroutine$/, isIngest ? "goroutines" : "$&");
+    const guessed = nameOf(sample_types.map(({ type }) => type)).replace(/^goroutine$/, isIngest ? "goroutines" : "$&");
+    const name = series_labels?.__name__ ?? guessed;
     for (const { type, unit, total } of sample_types) {
       const id = [name, type, unit, ...period.split(" ")[0].split("/")].join(":");
       pyroscope[id] = (pyroscope[id] ?? 0n) + BigInt(total);
@@ -161,6 +164,25 @@ for (const client of ["pyroscope-go", "pyroscope-nodejs", "pyroscope-io-python"]
     }
   });
 }
+
+test("requests of Alloy's scrapes, its Java and its eBPF profiler leave with the totals that google/pprof reads", async () => {
+  const recordings = manifest.filter(({ file, profiles }) => file.startsWith("grafana-alloy/") && profiles);
+  assert.equal(recordings.length, 10);
+  for (const recording of recordings) {
+    const port = await freePort();
+    await through(
+      `pyroscope: {endpoint: "127.0.0.1:${port}"}`,
+      async (ends) => {
+        const reply = await send(port, recordedRequest(recording.file.replace(".bin", "")));
+        assert.equal(reply.status, 200, reply.body.toString());
+        const { pyroscope, otlp } = expected(recording);
+        assert.deepEqual(ends.pyroscope(), pyroscope, recording.file);
+        assert.deepEqual(ends.otlp(), otlp, recording.file);
+      },
+      alloyRecordedAtMs,
+    );
+  }
+});
 
 test("recordings of pyroscope-java leave with the totals that Pyroscope stored", async () => {
   for (const [name, cpu, objects, bytes, contentions, delay] of [

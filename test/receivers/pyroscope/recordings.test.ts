@@ -18,7 +18,9 @@ interface Recording {
 }
 
 const manifest = JSON.parse(readFileSync("test/fixtures/wire/manifest.json", "utf8")) as Recording[];
-const ofClients = manifest.filter(({ file }) => /^pyroscope-(go|nodejs|io-python)\//.test(file));
+const ofClients = manifest.filter(({ file }) =>
+  /^(grafana-alloy\/[a-z]+-[a-z_]+|pyroscope-(go|nodejs|io-python)\/\d+)\.bin$/.test(file),
+);
 
 /** As pyroscope-go's goroutine, mutex and block profiles arrive, by the file's number. */
 const goNames: Readonly<Record<string, string>> = { "0": "process_cpu", "1": "memory", "2": "goroutines" };
@@ -31,7 +33,12 @@ function labelsOf(appName: string): Record<string, string> {
 
 /** Labels as the receiver is expected to keep them. */
 function expectedResource({ app_name, profiles }: Recording, i: number): Record<string, string> {
-  const { service_name, __name__, ...labels } = profiles[i].series_labels ?? labelsOf(app_name ?? "");
+  const {
+    service_name,
+    __name__,
+    pyroscope_spy: _spy,
+    ...labels
+  } = profiles[i].series_labels ?? labelsOf(app_name ?? "");
   return { "service.name": service_name, ...labels };
 }
 
@@ -43,7 +50,7 @@ function nameOf(types: readonly string[], file: string): string {
   return readFileSync(`test/fixtures/wire/${file}`).includes("block_count") ? "block" : "mutex";
 }
 
-test("there are recordings of three clients", () => assert.equal(ofClients.length, 25));
+test("there are recordings of four clients", () => assert.equal(ofClients.length, 35));
 
 for (const recording of ofClients) {
   test(`${recording.file} arrives with its labels, names, times and totals`, async (t) => {
@@ -58,10 +65,12 @@ for (const recording of ofClients) {
     const expected = recording.profiles.flatMap((profile, i) =>
       profile.sample_types.map(({ type, unit, total }) => ({
         resource: expectedResource(recording, i),
-        name: nameOf(
-          profile.sample_types.map((one) => one.type),
-          recording.file,
-        ),
+        name:
+          profile.series_labels?.__name__ ??
+          nameOf(
+            profile.sample_types.map((one) => one.type),
+            recording.file,
+          ),
         type: `${type}/${unit}`,
         period: profile.period,
         timeUnixNano: BigInt(profile.time_nanos),
