@@ -63,7 +63,7 @@ export const grpcServerFields = {
     .min(0)
     .max(0xffff_ffff)
     .default(0)
-    .describe("Requests at one time on one connection; 0 means no limit."),
+    .describe("Requests at one time on one connection; 0 means 1000."),
   read_buffer_size: bufferField("read_buffer_size", 524_288),
   write_buffer_size: bufferField("write_buffer_size", 0),
   include_metadata: z.boolean().default(false).describe("Keep the request's metadata for later stages."),

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http2";
 import { Code, type PipelineError, permanent, retryable } from "../component/errors.js";
 import { decodeStatus } from "../proto/status.js";
+import { BodyChunks } from "./body-chunks.js";
 import { decode } from "./compression.js";
 import { codeFromGrpcHttpStatus, errorFromGrpcStatus } from "./status.js";
 
@@ -31,8 +32,8 @@ export function createReplyReader(): ReplyReader {
   let status: IncomingHttpHeaders | undefined;
   let foreign: PipelineError | undefined;
   let encoding = "identity";
-  let chunks: Buffer[] = [];
-  let size = 0;
+  const chunks = new BodyChunks();
+  let outcome: Promise<Buffer> | undefined;
 
   return {
     headers(headers, ended) {
@@ -44,15 +45,14 @@ export function createReplyReader(): ReplyReader {
     },
     data(chunk) {
       if (foreign) return foreign;
-      size += chunk.length;
-      if (size > maxReplyBytes + 5) {
-        chunks = [];
+      chunks.add(chunk);
+      if (chunks.size > maxReplyBytes + 5) {
+        chunks.clear();
         return permanent(`the reply is larger than ${maxReplyBytes} bytes`, {
           code: Code.RESOURCE_EXHAUSTED,
           reason: "bad_reply",
         });
       }
-      chunks.push(chunk);
       return undefined;
     },
     trailers(trailers) {
@@ -62,17 +62,20 @@ export function createReplyReader(): ReplyReader {
     hasStatus: () => status !== undefined || foreign !== undefined,
     complete() {
       if (foreign || (status && status["grpc-status"] !== "0")) return true;
-      return (
-        status !== undefined && chunks.length > 0 && chunks[0].length >= 5 && chunks[0].readUInt32BE(1) === size - 5
-      );
+      return status !== undefined && chunks.peek(5)?.readUInt32BE(1) === chunks.size - 5;
     },
-    async finish() {
-      if (foreign) throw foreign;
-      const error = statusError(status ?? {});
-      if (error) throw error;
-      return readMessage(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks), encoding);
+    finish: () => {
+      outcome ??= conclude();
+      return outcome;
     },
   };
+
+  async function conclude(): Promise<Buffer> {
+    if (foreign) throw foreign;
+    const error = statusError(status ?? {});
+    if (error) throw error;
+    return readMessage(chunks.take(), encoding);
+  }
 }
 
 /** An HTTP answer without gRPC inside: a proxy's error page, a server of another kind. */

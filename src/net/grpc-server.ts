@@ -106,12 +106,12 @@ function serverOptions(config: GrpcServerConfig): Record<string, number> {
   const keepalive = config.keepalive.server_parameters;
   const options: Record<string, number> = {
     "grpc.max_receive_message_length": maxMessageBytes(config),
+    "grpc.max_concurrent_streams": config.max_concurrent_streams || 1000,
     "grpc.enable_channelz": 0,
     "grpc.max_connection_idle_ms": keepalive.max_connection_idle || 1_800_000,
     "grpc.keepalive_time_ms": keepalive.time || 7_200_000,
     "grpc.keepalive_timeout_ms": keepalive.timeout || 20_000,
   };
-  if (config.max_concurrent_streams > 0) options["grpc.max_concurrent_streams"] = config.max_concurrent_streams;
   if (keepalive.max_connection_age > 0) options["grpc.max_connection_age_ms"] = keepalive.max_connection_age;
   if (keepalive.max_connection_age_grace > 0)
     options["grpc.max_connection_age_grace_ms"] = keepalive.max_connection_age_grace;

@@ -1,10 +1,11 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { Metadata as GrpcMetadata } from "@grpc/grpc-js";
 import type { Client, Context, Metadata } from "../component/context.js";
 import { noMetadata } from "../component/context.js";
 import { Code, toPipelineError } from "../component/errors.js";
 import { encodeStatus } from "../proto/status.js";
 import { remoteParent } from "../telemetry/trace.js";
+import { BodyChunks } from "./body-chunks.js";
 import { type ByteBudget, overBudget } from "./byte-budget.js";
 import { type Coding, decode } from "./compression.js";
 import { CallContext } from "./grpc-call-context.js";
@@ -25,9 +26,6 @@ export interface UnaryOptions {
   readonly budget: ByteBudget | undefined;
 }
 
-/** Room is taken in steps: what a client announces and doesn't send takes none, and most frames need no asking. */
-const roomStepBytes = 64 * 1024;
-
 const prefixBytes = 5;
 const emptyMessage = Buffer.alloc(prefixBytes);
 const replyHeaders: OutgoingHttpHeaders = {
@@ -42,6 +40,8 @@ const codings: Readonly<Record<string, Coding>> = { identity: "none", gzip: "gzi
 const timeoutUnitsMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
 /** Longest delay that a timer takes. */
 const maxTimerMs = 2 ** 31 - 1;
+/** A message that takes longer to arrive is given up, as an HTTP server's `read_timeout` would. */
+const maxReadMs = 300_000;
 
 /**
  * One unary call, from its request headers to its status, on its HTTP/2 stream. grpc-js would make several objects, two
@@ -53,12 +53,13 @@ export class UnaryCall {
   private readonly headers: IncomingHttpHeaders;
   private readonly handler: UnaryHandler;
   private readonly options: UnaryOptions;
-  private chunks: Buffer[] = [];
-  private size = 0;
+  private readonly chunks = new BodyChunks();
   /** Of the message, once its prefix is there. */
   private length = -1;
   /** Bytes taken of the budget. */
   private held = 0;
+  /** The client has sent all that it will. */
+  private isRead = false;
   private isRunning = false;
   private answered = false;
   private isGone = false;
@@ -66,6 +67,8 @@ export class UnaryCall {
   private readonly gone = new LazySignal();
   private timer: NodeJS.Timeout | undefined;
   private deadlineMs: number | undefined;
+  /** From the call's beginning to its deadline. */
+  private timeoutMs = Number.POSITIVE_INFINITY;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, handler: UnaryHandler, options: UnaryOptions) {
     this.stream = stream;
@@ -85,6 +88,7 @@ export class UnaryCall {
       this.fail({ code: Code.INTERNAL, details: `Invalid grpc-timeout value "${timeout.slice(0, 64)}"` });
       return;
     }
+    this.failIn(Math.min(this.timeoutMs, maxReadMs));
     stream.on("data", (chunk: Buffer) => this.read(chunk));
     stream.on("end", () => this.ended(client));
   }
@@ -93,36 +97,40 @@ export class UnaryCall {
   private limit(timeout: string): boolean {
     const match = /^(\d{1,8})([HMSmun])$/.exec(timeout);
     if (!match) return false;
-    const ms = Number(match[1]) * timeoutUnitsMs[match[2]];
-    this.deadlineMs = performance.now() + ms;
+    this.timeoutMs = Number(match[1]) * timeoutUnitsMs[match[2]];
+    this.deadlineMs = performance.now() + this.timeoutMs;
+    return true;
+  }
+
+  private failIn(ms: number): void {
     this.timer = setTimeout(
       () => {
-        this.fail({ code: Code.DEADLINE_EXCEEDED, details: "Deadline exceeded" });
+        const isDeadline = this.isRead || this.timeoutMs <= maxReadMs;
+        const details = isDeadline ? "Deadline exceeded" : "The request took too long to arrive";
+        this.fail({ code: Code.DEADLINE_EXCEEDED, details });
         this.abort();
       },
       Math.min(ms, maxTimerMs),
     );
-    return true;
   }
 
   private read(chunk: Buffer): void {
     if (this.answered) return;
-    this.chunks.push(chunk);
-    this.size += chunk.length;
+    this.chunks.add(chunk);
     if (this.length < 0) {
-      if (this.size < prefixBytes) return;
-      const start = this.chunks.length === 1 ? chunk : Buffer.concat(this.chunks);
-      this.length = start.readUInt32BE(1);
+      const prefix = this.chunks.peek(prefixBytes);
+      if (!prefix) return;
+      this.length = prefix.readUInt32BE(1);
       if (this.length > this.options.maxBytes) {
         const details = `Received message larger than max (${this.length} vs ${this.options.maxBytes})`;
         this.fail({ code: Code.RESOURCE_EXHAUSTED, details });
         return;
       }
     }
-    if (this.size > this.length + prefixBytes) this.refuseShape("more than one request message");
-    else if (this.size > this.held && !this.hold(Math.min(this.length, this.size + roomStepBytes))) {
-      this.fail(failureOf(overBudget()));
-    }
+    const size = this.chunks.size - prefixBytes;
+    if (size > this.length) this.refuseShape("more than one request message");
+    // What is announced and not sent takes no room.
+    else if (!this.hold(size)) this.fail(failureOf(overBudget()));
   }
 
   /** Takes room for this many bytes in all; false where there is none. */
@@ -146,13 +154,17 @@ export class UnaryCall {
   }
 
   private ended(client: Client): void {
+    this.isRead = true;
     if (this.answered || this.isGone) return;
-    if (this.length < 0 || this.size < this.length + prefixBytes) {
+    if (this.timeoutMs > maxReadMs) {
+      clearTimeout(this.timer);
+      if (this.deadlineMs !== undefined) this.failIn(this.deadlineMs - performance.now());
+    }
+    if (this.length < 0 || this.chunks.size < this.length + prefixBytes) {
       this.refuseShape("no whole request message");
       return;
     }
-    const message = Buffer.concat(this.chunks, this.size);
-    this.chunks = [];
+    const message = this.chunks.take();
     const body = message.subarray(prefixBytes);
     if (message[0] === 1) this.inflate(body, client);
     else this.run(body, client);
@@ -215,8 +227,9 @@ export class UnaryCall {
     const headers: OutgoingHttpHeaders = { ...replyHeaders, "grpc-status": code, "grpc-message": encodeURI(details) };
     if (statusBin) headers["grpc-status-details-bin"] = statusBin.toString("base64");
     this.stream.respond(headers, { endStream: true });
-    // The rest of the request is read and thrown away.
-    this.chunks = [];
+    this.chunks.clear();
+    // A stream lasts until both sides have ended it, and a client that is refused may never do so.
+    if (!this.isRead) this.stream.close(constants.NGHTTP2_NO_ERROR);
     this.stream.resume();
   }
 
@@ -232,7 +245,7 @@ export class UnaryCall {
 
   private closed(): void {
     clearTimeout(this.timer);
-    this.chunks = [];
+    this.chunks.clear();
     if (this.answered) return;
     if (!this.isRunning) this.release();
     this.abort();

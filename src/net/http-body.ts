@@ -1,9 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import { badInput, Code, type PipelineError, retryable } from "../component/errors.js";
+import { BodyChunks } from "./body-chunks.js";
 import { tooLarge } from "./compression.js";
 
-/** Room that a body takes while it is read; grown as chunks of unknown length arrive. */
+/** Room that a body takes while it is read, as much as has arrived of it. */
 export interface BodyRoom {
+  /** Could so many bytes be taken now? */
+  fits(bytes: number): boolean;
   /** False when there is none: reading stops. */
   grow(bytes: number): boolean;
 }
@@ -22,16 +25,16 @@ export function contentLength(message: IncomingMessage): number | undefined {
 }
 
 /**
- * Reads a request's body as it was sent. A declared length is checked against the limits before a byte is read, and then
- * read into one buffer of exactly that size. Rejects with 413, 429, or 400 when the client breaks off. What is not read
- * stays unread: the caller answers with `connection: close`.
+ * Reads a request's body as it was sent. A declared length is checked against the limits before a byte is read; room and
+ * memory are taken for what has arrived, since many can declare much and send nothing. Rejects with 413, 429, or 400 when
+ * the client breaks off. What is not read stays unread: the caller answers with `connection: close`.
  */
 export function readBody(message: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
   const declared = contentLength(message);
   if (declared !== undefined && declared > limits.maxBytes) return Promise.reject(tooLarge(limits.maxBytes));
-  if (declared !== undefined && !limits.room.grow(declared)) return Promise.reject(limits.noRoom());
+  if (declared !== undefined && !limits.room.fits(declared)) return Promise.reject(limits.noRoom());
   return new Promise((resolve, reject) => {
-    const sink = declared === undefined ? growingSink(limits) : exactSink(declared);
+    const sink = declared === undefined ? growingSink(limits.maxBytes) : exactSink(declared);
     const giveUp = (error: PipelineError) => {
       message.off("data", onData);
       message.off("end", onEnd);
@@ -40,7 +43,7 @@ export function readBody(message: IncomingMessage, limits: BodyLimits): Promise<
       reject(error);
     };
     const onData = (chunk: Buffer) => {
-      const refused = sink.add(chunk);
+      const refused = limits.room.grow(chunk.length) ? sink.add(chunk) : limits.noRoom();
       if (refused) giveUp(refused);
     };
     const onEnd = () => {
@@ -63,40 +66,49 @@ interface Sink {
   take(): Buffer;
 }
 
-/** Bytes of a chunk's buffer that may be kept alive beside the chunk: the head of its request. */
-const maxBesideBytes = 4096;
+/** A body of known length begins with a buffer of this size, which grows fourfold. */
+const firstBytes = 16 * 1024;
 
 function exactSink(length: number): Sink {
-  let body: Buffer | undefined;
+  let body: Buffer = noBytes;
   let at = 0;
   return {
     add(chunk) {
-      if (at + chunk.length > length) return badInput("request body is longer than its Content-Length");
-      if (at === 0 && chunk.length === length && chunk.buffer.byteLength <= length + maxBesideBytes) body = chunk;
+      const end = at + chunk.length;
+      if (end > length) return badInput("request body is longer than its Content-Length");
+      if (at === 0 && end === length) body = ownChunk(chunk);
       else {
-        body ??= Buffer.allocUnsafeSlow(length);
+        if (end > body.length) body = grown(body, at, Math.min(length, Math.max(firstBytes, 4 * end)));
         chunk.copy(body, at);
       }
-      at += chunk.length;
+      at = end;
       return undefined;
     },
-    take: () => body?.subarray(0, at) ?? noBytes,
+    take: () => body.subarray(0, at),
   };
 }
 
 const noBytes = Buffer.alloc(0);
 
-function growingSink(limits: BodyLimits): Sink {
-  const chunks: Buffer[] = [];
-  let size = 0;
+function ownChunk(chunk: Buffer): Buffer {
+  const chunks = new BodyChunks();
+  chunks.add(chunk);
+  return chunks.take();
+}
+
+function grown(body: Buffer, used: number, length: number): Buffer {
+  const larger = Buffer.allocUnsafeSlow(length);
+  body.copy(larger, 0, 0, used);
+  return larger;
+}
+
+function growingSink(maxBytes: number): Sink {
+  const chunks = new BodyChunks();
   return {
     add(chunk) {
-      size += chunk.length;
-      if (size > limits.maxBytes) return tooLarge(limits.maxBytes);
-      if (!limits.room.grow(chunk.length)) return limits.noRoom();
-      chunks.push(chunk);
-      return undefined;
+      chunks.add(chunk);
+      return chunks.size > maxBytes ? tooLarge(maxBytes) : undefined;
     },
-    take: () => (chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, size)),
+    take: () => chunks.take(),
   };
 }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
 import { Code, PipelineError, permanent, retryable } from "../component/errors.js";
+import { BodyChunks } from "./body-chunks.js";
 
 /** A backend's answer is cut off here. */
 export const defaultMaxResponseBytes = 4 * 1024 * 1024;
@@ -45,8 +46,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | undefined;
   private status = 0;
   private headers: IncomingHttpHeaders = {};
-  private readonly chunks: Buffer[] = [];
-  private size = 0;
+  private readonly chunks = new BodyChunks();
 
   constructor(
     { signal, timeoutMs, maxResponseBytes }: ExchangeLimits,
@@ -92,9 +92,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    const room = this.maxBytes - this.size;
-    this.chunks.push(chunk.length > room ? chunk.subarray(0, room) : chunk);
-    this.size += Math.min(chunk.length, room);
+    const room = this.maxBytes - this.chunks.size;
+    this.chunks.add(chunk.length > room ? chunk.subarray(0, room) : chunk);
     if (chunk.length <= room) return;
     this.finish(true);
     controller.abort(cancelled());
@@ -110,9 +109,8 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   private finish(truncated: boolean): void {
     if (!this.settle()) return;
-    const { status, chunks } = this;
-    const body = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
-    this.resolve({ status, headers: flatten(this.headers), body, truncated });
+    const { status } = this;
+    this.resolve({ status, headers: flatten(this.headers), body: this.chunks.take(), truncated });
   }
 }
 

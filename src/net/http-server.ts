@@ -70,6 +70,9 @@ export interface HttpServerParts {
   http2?: boolean;
 }
 
+const defaultHeadersMs = 60_000;
+const defaultReadMs = 300_000;
+
 /** No side effects until `start`. */
 export function createHttpServer(parts: HttpServerParts): HttpServer {
   const { config, settings } = parts;
@@ -90,8 +93,11 @@ export function createHttpServer(parts: HttpServerParts): HttpServer {
       listening.keepAliveTimeout = config.idle_timeout || 60_000;
       listening.on("clientError", refuseMalformed);
       if (parts.http2) {
-        const headersMs = config.read_header_timeout || 60_000;
-        http2 = addHttp2(listening, serve, { headersMs, idleMs: config.idle_timeout || 60_000 });
+        http2 = addHttp2(listening, serve, {
+          headersMs: config.read_header_timeout || defaultHeadersMs,
+          readMs: config.read_timeout || defaultReadMs,
+          idleMs: config.idle_timeout || 60_000,
+        });
       }
       if (config.tls) {
         stopWatching = watchServerTls(config.tls, settings.log, (options) =>
@@ -110,10 +116,10 @@ export function createHttpServer(parts: HttpServerParts): HttpServer {
 }
 
 function serverOptions(config: HttpServerConfig): ServerOptions {
-  const wholeMs = config.read_timeout || 300_000;
+  const wholeMs = config.read_timeout || defaultReadMs;
   return {
     requestTimeout: wholeMs,
-    headersTimeout: Math.min(config.read_header_timeout || 60_000, wholeMs),
+    headersTimeout: Math.min(config.read_header_timeout || defaultHeadersMs, wholeMs),
     connectionsCheckingInterval: Math.min(5000, wholeMs, config.read_header_timeout || 5000),
     keepAlive: config.keep_alives_enabled,
     maxHeaderSize: 64 * 1024,
@@ -260,6 +266,7 @@ async function serveRoute(
 ): Promise<HttpServerResponse> {
   let held = 0;
   const room = {
+    fits: (bytes: number) => limits.budget.usedBytes + bytes <= limits.budget.maxBytes,
     grow(bytes: number) {
       if (!limits.budget.tryAcquire(bytes)) return false;
       held += bytes;

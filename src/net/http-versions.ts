@@ -1,5 +1,13 @@
 import type { RequestListener, Server } from "node:http";
-import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from "node:http2";
+import {
+  constants,
+  createServer as createHttp2Server,
+  type Http2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -24,15 +32,18 @@ const windowBytes = 4 * 1024 * 1024;
 /**
  * Lets an HTTP/1.1 server, not yet listening, speak HTTP/2 as well: by ALPN over TLS, in plaintext by the connection's
  * first bytes (prior knowledge; nobody upgrades any more). A connection that says nothing is closed after `headersMs`,
- * an HTTP/2 connection without streams after `idleMs`.
+ * an HTTP/2 connection without streams after `idleMs`, and an HTTP/2 request that is not whole after `readMs` is reset.
  */
 export function addHttp2(
   server: Server | TlsServer,
   serve: RequestListener,
-  times: { headersMs: number; idleMs: number },
+  times: { headersMs: number; readMs: number; idleMs: number },
 ): Http2Side {
   const settings = { maxConcurrentStreams, initialWindowSize: windowBytes, maxHeaderListSize: 64 * 1024 };
-  const http2 = createHttp2Server({ settings }, serve as never);
+  const http2 = createHttp2Server({ settings }, (request: Http2ServerRequest, response: Http2ServerResponse) => {
+    limitReading(request.stream, times.readMs);
+    serve(request as never, response as never);
+  });
   const sessions = trackSessions(http2, times.idleMs);
   /** Clients open connections in advance. */
   const silent = new Set<Socket>();
@@ -54,6 +65,14 @@ export function addHttp2(
       for (const socket of silent) socket.destroy();
     },
   };
+}
+
+/** Node does this for HTTP/1.1 only. */
+function limitReading(stream: ServerHttp2Stream, readMs: number): void {
+  const timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), readMs);
+  const stop = () => clearTimeout(timer);
+  stream.once("end", stop);
+  stream.once("close", stop);
 }
 
 /** Reads as many bytes as tell the version, puts them back, and hands the socket on. */
