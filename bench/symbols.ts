@@ -1,19 +1,25 @@
-import { NameCache } from "../processors/symbolize/name-cache.js";
-import { openBinary } from "../src/symbols/binary.js";
+import { deserialize, serialize } from "node:v8";
+import { KnownBinary } from "../processors/symbolize/known-binary.js";
+import { maxAddresses } from "../processors/symbolize/protocol.js";
+import { type Binary, openBinary } from "../src/symbols/binary.js";
 import { openFileSource } from "../src/symbols/byte-source.js";
 import { demangle } from "../src/symbols/demangle.js";
-import { virtualAddress } from "../src/symbols/segments.js";
+import type { FrameColumns } from "../src/symbols/frame-columns.js";
 import { createRandom } from "../test/support/random.js";
 
 /**
  * Reads a binary as the process of `symbolize` does: node dist/bench/symbols.js BINARY. Prints CPU time and memory of
- * reading its tables, and CPU time per address: each of 200,000 for the first time, spread evenly over the code; the same
- * 5,000 again and again; and what the collector itself does for an address that it has seen.
+ * reading its tables, and CPU time per address, with all texts of the answer: 200,000 and 5,000 that are new, spread evenly
+ * over the code, in requests of 4,096; one more address near each of the 5,000; what it costs to bring an answer to the
+ * collector and to keep it there; and what the collector does for an address that it has seen.
  */
 const [path] = process.argv.slice(2);
 if (path === undefined) throw new Error("usage: node dist/bench/symbols.js BINARY");
 const mib = 1024 * 1024;
 const rssMib = () => process.memoryUsage().rss / mib;
+const rounds = 10;
+/** Rounds before those that count: until then the machine code is made anew with each binary that is opened. */
+const warmUpRounds = 5;
 
 function cpuUs(run: () => void): number {
   const before = process.cpuUsage();
@@ -22,50 +28,80 @@ function cpuUs(run: () => void): number {
   return user + system;
 }
 
-const rssBefore = rssMib();
-const source = openFileSource(path);
-const started = process.cpuUsage();
-const binary = openBinary(source, { maxTableBytes: 512 * mib, demangle: (name) => demangle(name, "full") });
-const spent = process.cpuUsage(started);
-const readMs = (spent.user + spent.system) / 1000;
-const rssRead = rssMib() - rssBefore;
+function open(): Binary {
+  return openBinary(openFileSource(path), { maxTableBytes: 512 * mib, demangle: (name) => demangle(name, "full") });
+}
 
-const code = binary.segments.find(({ flags }) => (flags & 1) !== 0);
+/** Asks for the addresses in requests, as the collector does. */
+function ask(binary: Binary, addresses: readonly number[]): FrameColumns[] {
+  const answers: FrameColumns[] = [];
+  for (let at = 0; at < addresses.length; at += maxAddresses) {
+    answers.push(binary.framesAt(addresses.slice(at, at + maxAddresses)));
+  }
+  return answers;
+}
+
+const row = (name: string, value: string) => console.log(`${name.padEnd(44)}${value.padStart(10)}`);
+const each = (us: number, count: number) => (us / count).toFixed(2);
+
+const rssBefore = rssMib();
+const readStarted = process.cpuUsage();
+let binary = open();
+const { user, system } = process.cpuUsage(readStarted);
+const readUs = user + system;
+const source = openFileSource(path);
+row("file, MB", (source.size / 1e6).toFixed(0));
+source.close();
+row("functions", String(binary.functionCount));
+row("tables read, CPU ms", (readUs / 1000).toFixed(0));
+row("memory after that, MiB more", (rssMib() - rssBefore).toFixed(0));
+
+const [code] = binary.segments.filter(({ flags }) => (flags & 1) !== 0).sort((a, b) => b.fileSize - a.fileSize);
 if (!code) throw new Error(`${path} has no code`);
 const random = createRandom(1);
 const addressesOf = (count: number) => Array.from({ length: count }, () => code.address + random.int(code.fileSize));
-const distinct = addressesOf(200_000);
+const many = addressesOf(200_000);
+const manyUs = cpuUs(() => ask(binary, many));
+row(`${many.length} addresses once, us each`, each(manyUs, many.length));
+row("memory after that, MiB more", (rssMib() - rssBefore).toFixed(0));
+
+let total = zero();
+function zero() {
+  return { once: 0, near: 0, again: 0, brought: 0, learned: 0, remembered: 0 };
+}
+let frames = 0;
 let named = 0;
-const first = cpuUs(() => {
-  for (const address of distinct) if (binary.framesAt(address)) named++;
-});
-const rssLookedUp = rssMib() - rssBefore;
-const known = addressesOf(5000);
-const rounds = 200;
-for (const address of known) binary.framesAt(address);
-const again = cpuUs(() => {
-  for (let round = 0; round < rounds; round++) for (const address of known) binary.framesAt(address);
-});
-
-const cache = new NameCache(64 * mib);
-const frames = known.map((address) => binary.framesAt(address) ?? null);
-cache.add({ outcome: "found", identity: path, segments: binary.segments, isStripped: false, frames }, known, 0);
-const range = { start: 0, limit: 0, fileOffset: 0 };
-let remembered = 0;
-const cached = cpuUs(() => {
-  for (let round = 0; round < rounds; round++) {
-    const entry = cache.get(path);
-    for (const address of known) if (entry?.frames.has(virtualAddress(entry.segments, address, range))) remembered++;
+const countFrame = () => void frames++;
+for (let round = -warmUpRounds; round < rounds; round++) {
+  if (round === 0) {
+    total = zero();
+    frames = 0;
+    named = 0;
   }
-});
-
-const row = (name: string, value: string) => console.log(`${name.padEnd(44)}${value.padStart(10)}`);
-row("file, MB", (source.size / 1e6).toFixed(0));
-row("functions", String(binary.functionCount));
-row("tables read, CPU ms", readMs.toFixed(0));
-row("memory after that, MiB more", rssRead.toFixed(0));
-row("memory after all look-ups, MiB more", rssLookedUp.toFixed(0));
-row(`${distinct.length} addresses once, us each`, (first / distinct.length).toFixed(2));
-row("  with a name", `${((100 * named) / distinct.length).toFixed(1)} %`);
-row(`${known.length} addresses again, us each`, (again / (rounds * known.length)).toFixed(2));
-row("  remembered by the collector, us each", (cached / Math.max(remembered, 1)).toFixed(2));
+  binary.close();
+  binary = open();
+  const few = addressesOf(5000);
+  const near = few.map((address) => address + 16);
+  let answers: FrameColumns[] = [];
+  total.once += cpuUs(() => (answers = ask(binary, few)));
+  total.near += cpuUs(() => ask(binary, near));
+  total.again += cpuUs(() => ask(binary, few));
+  total.brought += cpuUs(() => (answers = answers.map((answer) => deserialize(serialize(answer)))));
+  const known = new KnownBinary(binary.segments, false, 0);
+  total.learned += cpuUs(() => {
+    for (const [i, answer] of answers.entries())
+      known.learn(few.slice(i * maxAddresses, (i + 1) * maxAddresses), answer);
+  });
+  total.remembered += cpuUs(() => {
+    for (const address of few) if (known.framesAt(address, countFrame)) named++;
+  });
+}
+const count = 5000 * rounds;
+row("5000 addresses once, us each", each(total.once, count));
+row("  with a name", `${((100 * named) / count).toFixed(1)} %`);
+row("  frames each", each(frames, count));
+row("one near each of them, us", each(total.near, count));
+row("the same again, us each", each(total.again, count));
+row("brought to the collector, us each", each(total.brought, count));
+row("  and kept there, us each", each(total.learned, count));
+row("remembered by the collector, us each", each(total.remembered, count));

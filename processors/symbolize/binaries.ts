@@ -144,11 +144,10 @@ export function createBinaries(options: WorkerOptions): Binaries {
       const found = find(request);
       if (!found) return failure;
       const { binary, identity } = found;
-      const frames = request.addresses.map((address) => {
-        return binary.framesAt(virtualAddress(binary.segments, address, request.range)) ?? null;
-      });
+      const { segments, isStripped } = binary;
+      const columns = binary.framesAt(request.addresses.map((each) => virtualAddress(segments, each, request.range)));
       makeRoom(found);
-      return { outcome: "found", identity, segments: binary.segments, isStripped: binary.isStripped, frames };
+      return { outcome: "found", identity, segments, isStripped, columns };
     },
     close() {
       for (const each of kept.values()) forget(each);

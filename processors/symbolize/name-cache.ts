@@ -1,21 +1,5 @@
-import type { Frame } from "../../src/symbols/frame.js";
-import type { Segment } from "../../src/symbols/segments.js";
+import { KnownBinary } from "./known-binary.js";
 import type { Found } from "./protocol.js";
-
-/** What is known of one binary: functions by ELF virtual address, null where it has no name. */
-export interface KnownBinary {
-  readonly segments: readonly Segment[];
-  readonly isStripped: boolean;
-  readonly sinceMs: number;
-  readonly frames: Map<number, readonly Frame[] | null>;
-  /** Equal functions are one object. */
-  readonly shared: Map<string, Frame>;
-  bytes: number;
-}
-
-const binaryBytes = 1024;
-const addressBytes = 96;
-const frameBytes = 160;
 
 /** Names that were found, by binary; the binaries that were not asked for the longest go first. */
 export class NameCache {
@@ -37,15 +21,15 @@ export class NameCache {
   }
 
   /** Remembers what was found at these virtual addresses. */
-  add({ identity, segments, isStripped, frames }: Found, addresses: readonly number[], nowMs: number): void {
+  add({ identity, segments, isStripped, columns }: Found, addresses: readonly number[], nowMs: number): void {
     let known = this.get(identity);
     if (!known) {
-      known = { segments, isStripped, sinceMs: nowMs, frames: new Map(), shared: new Map(), bytes: binaryBytes };
-      this.bytes += binaryBytes;
+      known = new KnownBinary(segments, isStripped, nowMs);
+      this.bytes += known.bytes;
       this.binaries.set(identity, known);
     }
     const before = known.bytes;
-    for (const [i, address] of addresses.entries()) addFrames(known, address, frames[i]);
+    known.learn(addresses, columns);
     this.bytes += known.bytes - before;
     this.evict(known);
   }
@@ -69,22 +53,4 @@ export class NameCache {
     this.binaries.clear();
     this.bytes = 0;
   }
-}
-
-function addFrames(known: KnownBinary, address: number, frames: readonly Frame[] | null): void {
-  if (known.frames.has(address)) return;
-  known.bytes += addressBytes;
-  known.frames.set(address, frames === null ? null : frames.map((frame) => sharedFrame(known, frame)));
-}
-
-function sharedFrame(known: KnownBinary, frame: Frame): Frame {
-  const key = `${frame.name}\n${frame.file}\n${frame.line}\n${frame.startLine}\n${frame.systemName}`;
-  let shared = known.shared.get(key);
-  known.bytes += 8;
-  if (!shared) {
-    shared = frame;
-    known.shared.set(key, frame);
-    known.bytes += frameBytes + 2 * key.length;
-  }
-  return shared;
 }

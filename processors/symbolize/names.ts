@@ -1,6 +1,7 @@
 import type { Clock } from "../../src/delivery/clock.js";
 import { type MappedRange, virtualAddress } from "../../src/symbols/segments.js";
-import { type KnownBinary, NameCache } from "./name-cache.js";
+import type { KnownBinary } from "./known-binary.js";
+import { NameCache } from "./name-cache.js";
 import { maxAddresses, type Target } from "./protocol.js";
 import { type SymbolSource, SymbolSourceError } from "./symbol-source.js";
 
@@ -68,7 +69,7 @@ export class Names {
     const binary = this.known(target.key);
     const state = this.stateOf(target.key);
     const missing = binary
-      ? addresses.filter((address) => !binary.frames.has(virtualAddress(binary.segments, address, range)))
+      ? addresses.filter((address) => !binary.has(virtualAddress(binary.segments, address, range)))
       : addresses;
     if (missing.length === 0) return { binary, pending: undefined };
     const underWay = this.pending.get(target.key);

@@ -1,4 +1,4 @@
-import type { Frame } from "../../src/symbols/frame.js";
+import type { FrameColumns } from "../../src/symbols/frame-columns.js";
 import type { MappedRange, Segment } from "../../src/symbols/segments.js";
 
 /** Which binary is meant, and where it may be found. */
@@ -37,8 +37,8 @@ export interface Found {
   readonly segments: readonly Segment[];
   /** True if a file with its symbols, put somewhere later, would give it more names. */
   readonly isStripped: boolean;
-  /** For each address: its functions, the innermost inlined one first, or null where the binary has no name for it. */
-  readonly frames: readonly (readonly Frame[] | null)[];
+  /** The functions at each of the addresses; none where the binary has no name for it. */
+  readonly columns: FrameColumns;
 }
 
 /** not_found: no such file here; invalid: it is no binary that can be read. */

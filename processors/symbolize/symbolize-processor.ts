@@ -4,12 +4,12 @@ import type { Processor, Settings } from "../../src/component/factory.js";
 import { type Clock, systemClock } from "../../src/delivery/clock.js";
 import type { Dictionary, DictLine } from "../../src/pdata/dictionary.js";
 import type { Profiles } from "../../src/pdata/profiles.js";
-import type { Frame } from "../../src/symbols/frame.js";
+import { functionNumbers } from "../../src/symbols/function-rows.js";
 import { virtualAddress } from "../../src/symbols/segments.js";
 import type { SymbolizeConfig } from "./config.js";
+import type { KnownBinary } from "./known-binary.js";
 import { countFrames, type LocationScan, scanLocations } from "./location-scan.js";
 import { groupByMapping, type MappingGroup, type ProcessOfMapping, processesByMapping } from "./mapping-groups.js";
-import type { KnownBinary } from "./name-cache.js";
 import { Names } from "./names.js";
 import type { Target, WorkerOptions } from "./protocol.js";
 import { createServiceRatios } from "./service-ratios.js";
@@ -123,16 +123,20 @@ export function createSymbolizeProcessor(
   /** Lines of the locations that have a name now; they are taken off the unnamed ones. */
   function linesOf(dictionary: Dictionary, wanted: readonly Wanted[], scan: LocationScan): Map<number, DictLine[]> {
     const lines = new Map<number, DictLine[]>();
-    const append = lineAppender(dictionary);
+    const append = functionAppender(dictionary);
     for (const { group, targets, binary } of wanted) {
       const known = theOne(targets.map(({ key }) => names.known(key)));
       let named = 0;
       let nameless = 0;
       group.addresses.forEach((address, i) => {
-        const frames = known?.frames.get(virtualAddress(known.segments, address, binary.range));
-        if (frames === null) nameless++;
-        if (!frames) return;
-        lines.set(group.locations[i], frames.map(append));
+        if (!known) return;
+        const found: DictLine[] = [];
+        const isNamed = known.framesAt(virtualAddress(known.segments, address, binary.range), (place, line) => {
+          found.push({ functionIndex: append(known, place), line: BigInt(line), column: 0n });
+        });
+        if (isNamed === false) nameless++;
+        if (!isNamed) return;
+        lines.set(group.locations[i], found);
         scan.isUnnamed[group.locations[i]] = 0;
         named++;
       });
@@ -167,9 +171,7 @@ export function createSymbolizeProcessor(
 }
 
 function isComplete(known: KnownBinary | undefined, { range }: BinaryOfMapping, { addresses }: MappingGroup): boolean {
-  return (
-    known !== undefined && addresses.every((each) => known.frames.has(virtualAddress(known.segments, each, range)))
-  );
+  return known !== undefined && addresses.every((each) => known.has(virtualAddress(known.segments, each, range)));
 }
 
 /** The binary, if all processes have the same: a location that they share can have but one name. */
@@ -178,21 +180,29 @@ function theOne(binaries: readonly (KnownBinary | undefined)[]): KnownBinary | u
   return binaries.every((each) => each === first) ? first : undefined;
 }
 
-/** Makes lines of frames; each function is appended to the dictionary once. */
-function lineAppender(dictionary: Dictionary): (frame: Frame) => DictLine {
-  const functions = new Map<Frame, number>();
-  return (frame) => {
-    let functionIndex = functions.get(frame);
-    if (functionIndex === undefined) {
-      functionIndex = dictionary.appendFunction({
-        nameIndex: dictionary.appendString(frame.name),
-        systemNameIndex: dictionary.appendString(frame.systemName),
-        filenameIndex: dictionary.appendString(frame.file),
-        startLine: BigInt(Math.max(frame.startLine, 0)),
-      });
-      functions.set(frame, functionIndex);
+/** Appends functions of binaries to the dictionary, each of them once. */
+function functionAppender(dictionary: Dictionary): (binary: KnownBinary, place: number) => number {
+  const appended = new Map<KnownBinary, Map<number, number>>();
+  return (binary, place) => {
+    let ofBinary = appended.get(binary);
+    if (!ofBinary) {
+      ofBinary = new Map();
+      appended.set(binary, ofBinary);
     }
-    return { functionIndex, line: BigInt(frame.line), column: 0n };
+    let index = ofBinary.get(place);
+    if (index === undefined) {
+      const { texts } = binary;
+      const { numbers } = binary.functions;
+      const at = functionNumbers * place;
+      index = dictionary.appendFunction({
+        nameIndex: dictionary.appendString(texts[numbers[at]]),
+        systemNameIndex: dictionary.appendString(texts[numbers[at + 1]]),
+        filenameIndex: dictionary.appendString(texts[numbers[at + 2]]),
+        startLine: BigInt(numbers[at + 3]),
+      });
+      ofBinary.set(place, index);
+    }
+    return index;
   };
 }
 

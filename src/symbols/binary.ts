@@ -1,8 +1,9 @@
 import { type BuildIds, buildIdsOf } from "./build-id.js";
 import type { ByteSource } from "./byte-source.js";
 import { type Elf, parseElf } from "./elf.js";
-import type { Frame } from "./frame.js";
-import { createGoFunctions, type GoFunctions } from "./go-functions.js";
+import { type FrameColumns, FrameColumnsBuilder } from "./frame-columns.js";
+import { GoFrames } from "./go-frames.js";
+import { GoFunctions } from "./go-functions.js";
 import { readGoTable } from "./go-table.js";
 import { InvalidBinaryError } from "./invalid-binary.js";
 import type { Segment } from "./segments.js";
@@ -18,8 +19,7 @@ export interface Binary {
   readonly functionCount: number;
   /** Bytes of memory that its tables keep; more of them when more has been asked for. */
   readonly byteSize: number;
-  /** Innermost inlined function first; undefined where the binary has no name for the address. */
-  framesAt(address: number): Frame[] | undefined;
+  framesAt(addresses: ArrayLike<number>): FrameColumns;
   close(): void;
 }
 
@@ -67,27 +67,60 @@ function readTables(source: ByteSource, options: BinaryOptions, debug: ByteSourc
     get byteSize() {
       return (go?.byteSize ?? 0) + (symbols?.byteSize ?? 0) + 4096;
     },
-    framesAt: (address) => framesOf(address, go, symbols, options.demangle),
+    framesAt: (addresses) => framesAt(addresses, go, symbols, options.demangle),
     close: () => source.close(),
   };
 }
 
 function goFunctionsOf(elf: Elf, { maxTableBytes }: BinaryOptions): GoFunctions | undefined {
   const table = readGoTable(elf, maxTableBytes);
-  return table && createGoFunctions(elf, table);
+  return table && new GoFunctions(elf, table);
 }
 
 /** Go's own table first: it knows lines and inlined calls. */
-function framesOf(
-  address: number,
+function framesAt(
+  addresses: ArrayLike<number>,
   go: GoFunctions | undefined,
   symbols: SymbolTable | undefined,
   demangle: (name: string) => string,
-): Frame[] | undefined {
-  const frames = go?.framesAt(address);
-  if (frames && frames.length > 0) return frames;
-  const systemName = symbols?.nameAt(address);
-  if (systemName === undefined || systemName === "") return undefined;
-  const name = demangle(systemName);
-  return [{ name, systemName: name === systemName ? "" : systemName, file: "", line: 0, startLine: 0 }];
+): FrameColumns {
+  const out = new FrameColumnsBuilder(addresses.length);
+  const goFrames = go && new GoFrames(go, out);
+  let lastName = "";
+  let last = 0;
+  const addSymbol = (address: number): void => {
+    const name = symbols?.nameAt(address) ?? "";
+    if (name === "") return;
+    // Neighbours are often of the same function.
+    if (name !== lastName) last = symbolInto(out, name, demangle(name));
+    lastName = name;
+    out.add(last, 0);
+  };
+  const order = inOrder(addresses);
+  for (let at = 0; at < order.length; at++) {
+    out.begin(order[at]);
+    const address = addresses[order[at]];
+    if (!(go && goFrames && go.addFrames(address, goFrames))) addSymbol(address);
+  }
+  return out.build();
+}
+
+function symbolInto({ texts, functions }: FrameColumnsBuilder, inFile: string, name: string): number {
+  return functions.at(texts.add(name), name === inFile ? 0 : texts.add(inFile), 0, 0);
+}
+
+/** Most addresses that are looked up in order, and the highest address: together they have to fit into one double. */
+const maxOrdered = 2 ** 13;
+const maxOrderedAddress = 2 ** 40 - 1;
+
+/** Places of the addresses in the order of these: tables are read from the beginning to the end. */
+function inOrder(addresses: ArrayLike<number>): ArrayLike<number> {
+  const keys = new Float64Array(addresses.length);
+  for (let i = 0; i < keys.length; i++) {
+    keys[i] = keys.length > maxOrdered ? i : Math.min(addresses[i], maxOrderedAddress) * maxOrdered + i;
+  }
+  if (keys.length > maxOrdered) return keys;
+  keys.sort();
+  for (let i = 0; i < keys.length; i++) keys[i] -= Math.floor(keys[i] / maxOrdered) * maxOrdered;
+  return keys;
 }

@@ -12,6 +12,8 @@ export interface GoModule {
 
 /** Words of the module data up to the one that is wanted, by version of the table. */
 const functionDataWord = { "1.2": 0, "1.16": 0, "1.18": 38, "1.20": 40 } as const;
+/** From Go 1.27 on other words stand before it; the one behind it is where the line table ends, which holds the data. */
+const newFunctionDataWord = 43;
 const textWord = 22;
 /** Most bytes of writable data that are searched for the module data. */
 const maxSearchBytes = 64 * 1024 * 1024;
@@ -51,8 +53,7 @@ function dataRanges(elf: Elf): (readonly [number, number])[] {
 
 function searchRange(elf: Elf, table: GoTable, bytes: Buffer): GoModule | undefined {
   const { pointerBytes, address, namesAt } = table;
-  const wanted = functionDataWord[table.version];
-  const needed = Math.max(wanted, textWord) * pointerBytes + pointerBytes;
+  const needed = (newFunctionDataWord + 2) * pointerBytes;
   const first = pointer(address, pointerBytes);
   for (let at = bytes.indexOf(first); at >= 0; at = bytes.indexOf(first, at + 1)) {
     if (at % pointerBytes !== 0 || at + needed > bytes.length) continue;
@@ -60,11 +61,17 @@ function searchRange(elf: Elf, table: GoTable, bytes: Buffer): GoModule | undefi
     // Before 1.16 the table itself comes as a slice: no names of their own.
     if (table.version !== "1.2" && word(1) !== address + namesAt) continue;
     if (table.version === "1.2" || table.version === "1.16") return { textStart: 0, functionData: undefined };
-    const functionData = word(wanted);
+    const functionData = word(isInTable(table, word) ? newFunctionDataWord : functionDataWord[table.version]);
     const textStart = word(textWord);
     return { textStart, functionData: fileRangeAt(elf, functionData) ? functionData : undefined };
   }
   return undefined;
+}
+
+function isInTable({ version, address, bytes }: GoTable, word: (index: number) => number): boolean {
+  const data = word(newFunctionDataWord);
+  const end = word(newFunctionDataWord + 1);
+  return version === "1.20" && data >= address && data <= end && end <= address + bytes.length;
 }
 
 function pointer(value: number, pointerBytes: number): Buffer {

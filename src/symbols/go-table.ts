@@ -1,7 +1,5 @@
 import { type Elf, sectionData, sectionNamed } from "./elf.js";
 import { InvalidBinaryError } from "./invalid-binary.js";
-import { PcValues } from "./pc-values.js";
-import { TextPool } from "./text-pool.js";
 
 /** Header generations of .gopclntab, by the Go release that brought them. */
 export type GoTableVersion = "1.2" | "1.16" | "1.18" | "1.20";
@@ -25,6 +23,8 @@ const maxHeaders = 256;
 export interface GoTable {
   readonly version: GoTableVersion;
   readonly bytes: Buffer;
+  /** Of the same bytes. */
+  readonly view: DataView;
   readonly address: number;
   readonly quantum: number;
   readonly pointerBytes: 4 | 8;
@@ -38,8 +38,6 @@ export interface GoTable {
   /** Where offsets of functions count from; also the table of functions itself. */
   readonly functionsAt: number;
   readonly tableAt: number;
-  readonly values: PcValues;
-  readonly texts: TextPool;
 }
 
 function isHeader(bytes: Buffer, at: number): boolean {
@@ -105,12 +103,11 @@ export function parseGoTable(bytes: Buffer, address: number): GoTable {
   const table = {
     version,
     bytes,
+    view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
     address,
     quantum: bytes[6],
     pointerBytes,
     functionCount,
-    values: new PcValues(bytes, bytes[6]),
-    texts: new TextPool(bytes),
     ...layout,
   };
   return version === "1.2" ? { ...table, filesAt: oldFilesAt(table) } : table;

@@ -4,7 +4,7 @@ import { unwindStarts } from "./eh-frame.js";
 import { type Elf, parseElf, SHT_DYNSYM, SHT_SYMTAB, sectionNamed } from "./elf.js";
 import { type FramePointers, framePointersOf } from "./frame-pointers.js";
 import { goVersionOf } from "./go-build-info.js";
-import { createGoFunctions, type GoFunctions } from "./go-functions.js";
+import { type GoStarts, goStarts } from "./go-functions.js";
 import { type GoTableVersion, readGoTable } from "./go-table.js";
 import { InvalidBinaryError } from "./invalid-binary.js";
 import { readSymbols, type SymbolTable } from "./symbol-table.js";
@@ -62,13 +62,13 @@ export function reportOf(source: ByteSource, maxTableBytes: number): BinaryRepor
   };
 }
 
-function goOf(elf: Elf, maxTableBytes: number): (GoFunctions & { readonly version: GoTableVersion }) | undefined {
+function goOf(elf: Elf, maxTableBytes: number): (GoStarts & { readonly version: GoTableVersion }) | undefined {
   const table = readGoTable(elf, maxTableBytes);
-  return table && { ...createGoFunctions(elf, table), version: table.version };
+  return table && { ...goStarts(elf, table), version: table.version };
 }
 
 /** The list of functions with the most in it: stripping leaves Go's table and what unwinding needs. */
-function framePointers(elf: Elf, go: GoFunctions | undefined, symbols: SymbolTable | undefined): FramePointers {
+function framePointers(elf: Elf, go: GoStarts | undefined, symbols: SymbolTable | undefined): FramePointers {
   const lists = [go, symbols, readable(() => unwindStarts(elf))].filter((list) => list !== undefined);
   const longest = lists.reduce((best, list) => (list.count > best.count ? list : best), { count: 0, startAt: () => 0 });
   return readable(() => framePointersOf(elf, longest)) ?? { verdict: "unknown", checked: 0, withFramePointer: 0 };

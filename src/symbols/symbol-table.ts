@@ -1,15 +1,6 @@
-import {
-  type Elf,
-  type Section,
-  SHF_EXECINSTR,
-  SHT_DYNSYM,
-  SHT_NOBITS,
-  SHT_SYMTAB,
-  sectionData,
-  textAt,
-} from "./elf.js";
+import { type Elf, type Section, SHF_EXECINSTR, SHT_DYNSYM, SHT_NOBITS, SHT_SYMTAB, sectionData } from "./elf.js";
 import { InvalidBinaryError } from "./invalid-binary.js";
-import { maxTextBytes } from "./text-pool.js";
+import { terminatedText } from "./terminated-text.js";
 
 /** Most functions that are indexed per table: their place in it and their address have to fit into one double. */
 const maxSymbols = 2 ** 21;
@@ -158,13 +149,13 @@ function createSymbolTable(base: number, found: Found, text: Buffer): SymbolTabl
     nameAt(address) {
       const offset = address - base;
       const index = offset < 0 || offset > 0xffffffff ? -1 : covering(starts, sizes, offset, text, names);
-      return index < 0 ? undefined : textAt(text, names[index], maxTextBytes);
+      return index < 0 ? undefined : terminatedText(text, names[index]);
     },
   };
 }
 
 /** Index of the last start <= value, or -1. */
-export function lastAtOrBefore(starts: Uint32Array, value: number): number {
+function lastAtOrBefore(starts: Uint32Array, value: number): number {
   let low = 0;
   let high = starts.length;
   while (low < high) {

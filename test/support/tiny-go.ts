@@ -28,24 +28,41 @@ const inlineAddress = 0x300000;
 const headerBytes = 72;
 
 /** A program with these functions one after the other from the start of .text. */
-export function tinyGo(functions: readonly TinyGoFunction[], elf: Omit<TinyElf, "text" | "sections"> = {}): Buffer {
+export function tinyGo(
+  functions: readonly TinyGoFunction[],
+  elf: Omit<TinyElf, "text" | "sections"> = {},
+  release: "1.20" | "1.27" = "1.20",
+): Buffer {
   const text = { address: 0x401000, size: functions.reduce((sum, { size }) => sum + size, 0) };
   const { table, trees } = lineTable(functions);
+  const whole = release === "1.27" ? Buffer.concat([table, trees]) : table;
   const sections: TinySection[] = [
-    { name: ".gopclntab", flags: 2, address: tableAddress, content: table },
-    { name: ".noptrdata", flags: 3, address: moduleAddress, content: moduleData(table, text.address, text.size) },
-    { name: ".rodata", flags: 2, address: inlineAddress, content: trees },
+    { name: ".gopclntab", flags: 2, address: tableAddress, content: whole },
+    {
+      name: ".noptrdata",
+      flags: 3,
+      address: moduleAddress,
+      content: moduleData(table, whole, text.address, text.size),
+    },
   ];
+  if (whole === table) sections.push({ name: ".rodata", flags: 2, address: inlineAddress, content: trees });
   return tinyElf({ type: 2, ...elf, text, sections });
 }
 
-function moduleData(table: Buffer, textStart: number, textSize: number): Buffer {
+/** From Go 1.27 on the trees of inlined calls stand behind the table, and in other words of the module data. */
+function moduleData(table: Buffer, whole: Buffer, textStart: number, textSize: number): Buffer {
   const words = new Array<number>(48).fill(0);
   words[0] = tableAddress;
   words[1] = tableAddress + Number(table.readBigUInt64LE(32));
   words[22] = textStart;
   words[23] = textStart + textSize;
-  words[40] = inlineAddress;
+  if (whole === table) words[40] = inlineAddress;
+  else {
+    // Sizes of what is elsewhere.
+    words[40] = textStart;
+    words[43] = tableAddress + table.length;
+    words[44] = tableAddress + whole.length;
+  }
   const content = Buffer.alloc(8 * words.length);
   words.forEach((word, i) => void content.writeBigUInt64LE(BigInt(word), 8 * i));
   return content;

@@ -6,6 +6,7 @@ import { buildIdsOf, debugLinkOf } from "../../src/symbols/build-id.js";
 import { bufferSource } from "../../src/symbols/byte-source.js";
 import { parseElf } from "../../src/symbols/elf.js";
 import { InvalidBinaryError } from "../../src/symbols/invalid-binary.js";
+import { framesAt } from "../support/frames-at.js";
 import { tinyElf } from "../support/tiny-elf.js";
 
 const options = { maxTableBytes: 1024 * 1024, demangle: (name: string) => name };
@@ -76,7 +77,7 @@ describe("an ELF file", () => {
     const stripped = tinyElf({ dynamicSymbols: [{ name: "exported", address: 0x2000, size: 0x10 }] });
     const debug = tinyElf({ symbols: [symbol] });
     const nameAt = (address: number, withDebug: boolean) =>
-      openBinary(bufferSource(stripped), options, withDebug ? bufferSource(debug) : undefined).framesAt(address)?.[0]
+      framesAt(openBinary(bufferSource(stripped), options, withDebug ? bufferSource(debug) : undefined), address)?.[0]
         .name;
     assert.equal(nameAt(0x2008, false), "exported");
     assert.equal(nameAt(0x2050, false), undefined);

@@ -6,8 +6,8 @@ import { join, resolve } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type Binary, openBinary } from "../../src/symbols/binary.js";
 import { openFileSource } from "../../src/symbols/byte-source.js";
-import type { Frame } from "../../src/symbols/frame.js";
 import { reportOf } from "../../src/symbols/report.js";
+import { type Frame, framesAt } from "../support/frames-at.js";
 
 const maxBuffer = 1 << 28;
 const skip = spawnSync("go", ["version"]).status === 0 ? false : "go is not installed";
@@ -78,7 +78,9 @@ describe("a real Go program", { skip, timeout: 240_000 }, () => {
         for (const path of [whole, stripped]) {
           const binary = open(path);
           const wrong = symbols.flatMap(({ address, size }) => {
-            const found = [address, address + size - 1].map((each) => plain(binary.framesAt(each)?.at(-1)?.name ?? ""));
+            const found = [address, address + size - 1].map((each) =>
+              plain(framesAt(binary, each)?.at(-1)?.name ?? ""),
+            );
             const names = byAddress.get(address);
             return found.every((name) => names?.has(name)) ? [] : [{ address, found, expected: [...(names ?? [])] }];
           });
@@ -98,7 +100,7 @@ describe("a real Go program", { skip, timeout: 240_000 }, () => {
         const binary = open(stripped);
         const wrong = addresses.flatMap((address, i) => {
           const expected = `${printedName(lines[2 * i])} ${lines[2 * i + 1]}`;
-          const frames = binary.framesAt(address) ?? [];
+          const frames = framesAt(binary, address) ?? [];
           const found = `${frames.at(-1)?.name} ${frames[0]?.file}:${frames[0]?.line || "?"}`;
           // Between two functions there is no line.
           return plain(found) === plain(expected) || /:-1$|:0$|^\? /.test(expected)
@@ -115,7 +117,7 @@ describe("a real Go program", { skip, timeout: 240_000 }, () => {
         assert.ok(burn);
         const chains = new Set<string>();
         for (let at = 0; at < burn.size; at++) {
-          const frames: readonly Frame[] = binary.framesAt(burn.address + at) ?? [];
+          const frames: readonly Frame[] = framesAt(binary, burn.address + at) ?? [];
           assert.ok(frames.every(({ file }) => file.endsWith("main.go")));
           assert.equal(frames.at(-1)?.name, "main.burn");
           chains.add(frames.map(({ name, line }) => `${name}:${line}`).join(" < "));

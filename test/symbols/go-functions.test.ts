@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { openBinary } from "../../src/symbols/binary.js";
 import { bufferSource } from "../../src/symbols/byte-source.js";
+import { framesAt, framesOf } from "../support/frames-at.js";
 import { type TinyGoFunction, tinyGo } from "../support/tiny-go.js";
 
 const functions: TinyGoFunction[] = [
@@ -25,7 +26,8 @@ const functions: TinyGoFunction[] = [
   { name: "main.largest[go.shape.int]", size: 0x20, file: "/src/list.go", startLine: 30, lines: [[0, 31]] },
 ];
 
-const open = (file: Buffer) => openBinary(bufferSource(file), { maxTableBytes: 1 << 20, demangle: (name) => name });
+const options = { maxTableBytes: 1 << 20, demangle: (name: string) => name };
+const open = (file: Buffer) => openBinary(bufferSource(file), options);
 const text = 0x401000;
 
 const frame = (name: string, file: string, line: number, startLine: number) => {
@@ -37,30 +39,53 @@ describe("Go's line table", () => {
 
   it("names functions with file and line, and nothing outside of them", () => {
     assert.equal(program.functionCount, 2);
-    assert.deepEqual(program.framesAt(text), [frame("main.main", "/src/main.go", 10, 10)]);
-    assert.deepEqual(program.framesAt(text + 0x3f), [frame("main.main", "/src/main.go", 12, 10)]);
-    assert.deepEqual(program.framesAt(text + 0x5f), [
+    assert.deepEqual(framesAt(program, text), [frame("main.main", "/src/main.go", 10, 10)]);
+    assert.deepEqual(framesAt(program, text + 0x3f), [frame("main.main", "/src/main.go", 12, 10)]);
+    assert.deepEqual(framesAt(program, text + 0x5f), [
       { ...frame("main.largest[...]", "/src/list.go", 31, 30), systemName: "main.largest[go.shape.int]" },
     ]);
-    assert.equal(program.framesAt(text + 0x60), undefined);
-    assert.equal(program.framesAt(text - 1), undefined);
+    assert.equal(framesAt(program, text + 0x60), undefined);
+    assert.equal(framesAt(program, text - 1), undefined);
   });
 
   it("unfolds inlined calls, the innermost first, each with the line of its own", () => {
-    assert.deepEqual(program.framesAt(text + 0x2a), [
+    assert.deepEqual(framesAt(program, text + 0x2a), [
       frame("main.inner", "/src/main.go", 4, 3),
       frame("main.outer", "/src/main.go", 7, 6),
       frame("main.main", "/src/main.go", 12, 10),
     ]);
-    assert.deepEqual(program.framesAt(text + 0x24), [
+    assert.deepEqual(framesAt(program, text + 0x24), [
       frame("main.outer", "/src/main.go", 7, 6),
       frame("main.main", "/src/main.go", 12, 10),
     ]);
   });
 
+  it("has its inlined calls in it from Go 1.27 on", () => {
+    const recent = open(tinyGo(functions, {}, "1.27"));
+    for (const pc of [0, 0x24, 0x2a, 0x3f]) assert.deepEqual(framesAt(recent, text + pc), framesAt(program, text + pc));
+  });
+
+  it("answers for many addresses in whatever order they are asked for", () => {
+    const offsets = [0x5f, -1, 0x2a, 0x2a, 0, 0x60, 0x24, 0x3f];
+    assert.deepEqual(
+      framesOf(program.framesAt(offsets.map((each) => text + each))),
+      offsets.map((each) => framesAt(program, text + each) ?? null),
+    );
+  });
+
+  it("has names in any script", () => {
+    const [, second] = functions;
+    const open = (name: string) => openBinary(bufferSource(tinyGo([{ ...second, name }])), options);
+    assert.equal(framesAt(open("main.größer"), text)?.[0].name, "main.größer");
+    assert.deepEqual(
+      framesAt(open("main.größer[go.shape.int]"), text)?.map(({ name, systemName }) => [name, systemName]),
+      [["main.größer[...]", "main.größer[go.shape.int]"]],
+    );
+  });
+
   it("is found without section headers", () => {
     const bare = open(tinyGo(functions, { withoutSections: true }));
-    assert.deepEqual(bare.framesAt(text + 0x2a), program.framesAt(text + 0x2a));
+    assert.deepEqual(framesAt(bare, text + 0x2a), framesAt(program, text + 0x2a));
   });
 
   it("goes before the symbol table, which has the names of what is not Go", () => {
@@ -72,8 +97,8 @@ describe("Go's line table", () => {
         ],
       }),
     );
-    assert.equal(mixed.framesAt(text)?.[0].name, "main.main");
-    assert.equal(mixed.framesAt(text + 0x64)?.[0].name, "c_function");
+    assert.equal(framesAt(mixed, text)?.[0].name, "main.main");
+    assert.equal(framesAt(mixed, text + 0x64)?.[0].name, "c_function");
   });
 
   it("ends where an inline tree loops", () => {
@@ -82,7 +107,7 @@ describe("Go's line table", () => {
       { name: "a", from: 0, to: 8, parentPc: 8, startLine: 1 },
       { name: "b", from: 8, to: 16, parentPc: 0, startLine: 1 },
     ];
-    const frames = open(tinyGo([{ ...first, inlined }])).framesAt(text);
+    const frames = framesAt(open(tinyGo([{ ...first, inlined }])), text);
     assert.equal(frames?.length, 129);
     assert.equal(frames?.at(-1)?.name, "main.main");
   });

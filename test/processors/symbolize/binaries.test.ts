@@ -10,6 +10,7 @@ import { createStartTimes } from "../../../processors/symbolize/start-times.js";
 import { headTailHash } from "../../../src/symbols/build-id.js";
 import { bufferSource } from "../../../src/symbols/byte-source.js";
 import { crc32Of } from "../../../src/symbols/crc32.js";
+import { framesOf } from "../../support/frames-at.js";
 import { type TinyElf, tinyElf } from "../../support/tiny-elf.js";
 import { bootSeconds, createFakeProc, type FakeProc } from "./fake-proc.js";
 
@@ -63,7 +64,7 @@ function targetOf(change: Partial<Target>): Target {
 function nameIn(binaries: Binaries, change: Partial<Target>, range = none, address = 0x2010): string {
   const answer = binaries.answer({ target: targetOf(change), addresses: [address], range });
   if (answer.outcome !== "found") return `${answer.outcome}: ${answer.reason}`;
-  return answer.frames[0]?.[0].name ?? "no name";
+  return framesOf(answer.columns)[0]?.[0].name ?? "no name";
 }
 
 describe("a binary of a known build", () => {

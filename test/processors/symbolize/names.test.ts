@@ -1,14 +1,25 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { KnownBinary } from "../../../processors/symbolize/known-binary.js";
 import { type BinaryOutcome, Names } from "../../../processors/symbolize/names.js";
 import type { Answer, Request, Target } from "../../../processors/symbolize/protocol.js";
 import { type SourceFault, SymbolSourceError } from "../../../processors/symbolize/symbol-source.js";
 import { createFakeClock } from "../../support/fake-clock.js";
+import { columnsOf } from "../../support/frames-at.js";
 
 const range = { start: 0, limit: 0, fileOffset: 0 };
 const target = (key: string, pids: number[] = [1]): Target => {
   return { key, gnu: "aa", go: "", htlhash: "", file: key, executable: "", pids, startTicks: "" };
 };
+
+/** The name of the function at an address. */
+function nameIn(known: KnownBinary | undefined, address: number): string | undefined {
+  let name: string | undefined;
+  known?.framesAt(address, (place) => {
+    name = known.texts[known.functions.numbers[4 * place]];
+  });
+  return name;
+}
 
 type Asked = Omit<Request, "id">;
 
@@ -29,15 +40,15 @@ function namesWith(answer: (asked: Asked) => Partial<Answer> | SourceFault, cach
         const frames = request.addresses.map((each) => [
           { name: `f${each}`, systemName: "", file: "", line: 0, startLine: 0 },
         ]);
-        const found = { outcome: "found", identity: request.target.key, segments: [], isStripped: false, frames };
-        return { ...found, ...given } as Answer;
+        const found = { outcome: "found", identity: request.target.key, segments: [], isStripped: false };
+        return { ...found, columns: columnsOf(frames), ...given } as Answer;
       },
       close: async () => {},
     },
   });
   const ask = async (key: string, addresses: number[], pids?: number[]) => {
     await names.lookUp(target(key, pids), addresses, range).pending;
-    return addresses.map((address) => names.known(key)?.frames.get(address)?.[0].name);
+    return addresses.map((address) => nameIn(names.known(key), address));
   };
   return { names, clock, asked, outcomes, ask };
 }

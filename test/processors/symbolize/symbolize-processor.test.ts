@@ -7,11 +7,11 @@ import type { SymbolSource } from "../../../processors/symbolize/symbol-source.j
 import { createSymbolizeProcessor } from "../../../processors/symbolize/symbolize-processor.js";
 import { background, withContext } from "../../../src/component/context.js";
 import { Profiles } from "../../../src/pdata/profiles.js";
-import type { Frame } from "../../../src/symbols/frame.js";
 import { nopLogger } from "../../../src/telemetry/log.js";
 import { createMetrics } from "../../../src/telemetry/metrics.js";
 import { createSink } from "../../support/consumers.js";
 import { createFakeClock, settle } from "../../support/fake-clock.js";
+import { columnsOf, type Frame } from "../../support/frames-at.js";
 import { recordedFiles } from "../../support/recorded.js";
 import { batchOf, type PlainMapping, stacksOf } from "./batches.js";
 import { bootSeconds, createFakeProc } from "./fake-proc.js";
@@ -34,7 +34,7 @@ function sourceOf(binaries: Record<string, (address: number) => Frame[] | null>,
       const [identity, framesAt] = found;
       const moved = request.range.start > 0x10000 ? request.range.start - 0x2000 : 0;
       const frames = request.addresses.map((address) => framesAt(address - moved));
-      return { outcome: "found", identity, segments, isStripped: false, frames };
+      return { outcome: "found", identity, segments, isStripped: false, columns: columnsOf(frames) };
     },
     close: async () => void closed++,
   };
@@ -245,7 +245,7 @@ describe("symbolize", () => {
             if (isOther && other === "unknown") return { outcome: "not_found", reason: "" };
             const identity = isOther && other === "different" ? "b" : "a";
             const frames = addresses.map(() => [named(identity === "a" ? "work" : "play")]);
-            return { outcome: "found", identity, segments, isStripped: false, frames };
+            return { outcome: "found", identity, segments, isStripped: false, columns: columnsOf(frames) };
           },
           close: async () => {},
         };

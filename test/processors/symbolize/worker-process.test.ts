@@ -9,6 +9,7 @@ import type { SourceFault, SymbolSource } from "../../../processors/symbolize/sy
 import { createWorkerProcess, type WorkerProcessSettings } from "../../../processors/symbolize/worker-process.js";
 import { nopLogger } from "../../../src/telemetry/log.js";
 import { createFakeClock, type FakeClock } from "../../support/fake-clock.js";
+import { framesOf } from "../../support/frames-at.js";
 import { tinyElf } from "../../support/tiny-elf.js";
 import { until } from "../../support/until.js";
 
@@ -91,7 +92,7 @@ describe("the process that reads binaries", () => {
     const { source } = workerWith();
     const answer = await source.request(request("tool"));
     assert.ok(answer.outcome === "found");
-    assert.deepEqual(answer.frames, [
+    assert.deepEqual(framesOf(answer.columns), [
       [{ name: "tool::work()", systemName: "_ZN4tool4workEv", file: "", line: 0, startLine: 0 }],
       null,
     ]);
