@@ -49,7 +49,10 @@ export interface HttpRequest {
   method: string;
   /** Absolute URL, or a path below `endpoint`. */
   url: string;
-  /** Names in lower case; they win over the configured ones. With a content-encoding the body is sent as it is. */
+  /**
+   * Names in lower case; they win over the configured ones. With a content-encoding the body is sent as it is. Not to be
+   * changed afterwards: who sends the same object again saves the work of reading it.
+   */
   headers?: Readonly<Record<string, string>>;
   body?: Buffer | readonly Buffer[];
   signal?: AbortSignal;
@@ -69,10 +72,28 @@ export interface HttpClient {
   close(): Promise<void>;
 }
 
-type Undici = typeof import("undici");
+type Index = typeof import("undici");
+type Undici = Pick<Index, "Agent" | "buildConnector"> & Partial<Pick<Index, "ProxyAgent">>;
 
-/** Loaded when the first request is made: it costs 20 MiB that a collector without HTTP clients does not need. */
-const loadUndici = (): Promise<Undici> => import("undici");
+/**
+ * Loaded when the first request is made: it costs 10 MiB that a collector without HTTP clients does not need. The index,
+ * which only proxies need, loads fetch, WebSocket, caches and mocks as well, for twice that and three times the CPU.
+ */
+async function loadUndici(needsIndex: boolean): Promise<Undici> {
+  if (needsIndex) return import("undici");
+  const [agent, connect] = await Promise.all([
+    import("undici/lib/dispatcher/agent.js"),
+    import("undici/lib/core/connect.js"),
+  ]);
+  return { Agent: agent.default, buildConnector: connect.default };
+}
+
+/** The headers of a request as undici takes them fastest: names and values in turn. */
+interface HeaderList {
+  readonly given: HttpRequest["headers"];
+  readonly list: readonly string[];
+  readonly isEncoded: boolean;
+}
 
 /** The part of `config` that a client needs; component schemas are built from `httpClientFields`. */
 export function createHttpClient(config: HttpClientConfig, settings: Pick<Settings, "log" | "build">): HttpClient {
@@ -82,32 +103,61 @@ export function createHttpClient(config: HttpClientConfig, settings: Pick<Settin
   const common = Object.fromEntries(headerEntries(config.headers));
   common["user-agent"] ??= `${settings.build.name}/${settings.build.version} (${process.platform}/${process.arch})`;
   let dispatcher: Dispatcher | undefined;
-  // Exporters ask for one URL again and again.
-  let last = { text: "", url: new URL("http://localhost") };
+  // Exporters ask for one URL again and again, and some with one object of headers.
+  let target = { text: "", origin: "", path: "" };
+  let headers = listHeaders(common, undefined);
 
-  function urlOf(text: string): URL {
-    if (last.text !== text) last = { text, url: resolveUrl(config.endpoint, text) };
-    return last.url;
+  function targetOf(text: string): { readonly origin: string; readonly path: string } {
+    if (target.text !== text) {
+      const { origin, pathname, search } = resolveUrl(config.endpoint, text);
+      target = { text, origin, path: pathname + search };
+    }
+    return target;
+  }
+
+  function headersOf({ headers: given }: HttpRequest): HeaderList {
+    if (headers.given !== given) headers = listHeaders(common, given);
+    return headers;
+  }
+
+  function send(to: Dispatcher, request: HttpRequest, body: Buffer | null, list: readonly string[]) {
+    const { origin, path } = targetOf(request.url);
+    const method = request.method as Dispatcher.HttpMethod;
+    const reset = config.disable_keep_alives;
+    return exchange(to, { origin, path, method, headers: list as string[], body, reset }, request);
+  }
+
+  /** Whatever has to be waited for before a request goes out. */
+  async function prepareAndSend(request: HttpRequest, parts: readonly Buffer[]): Promise<HttpResponse> {
+    let { list, isEncoded } = headersOf(request);
+    if (parts.length > 0 && coding !== "none" && !isEncoded) {
+      parts = await encode(coding, parts, level);
+      list = [...list, "content-encoding", coding === "zlib" ? "deflate" : coding];
+    }
+    if (!dispatcher) {
+      const undici = await loadUndici(config.proxy_url !== "");
+      dispatcher ??= createDispatcher(undici, config, source);
+    }
+    return send(dispatcher, request, joined(parts), list);
+  }
+
+  function begin(request: HttpRequest): Promise<HttpResponse> {
+    const { body, url } = request;
+    const { list, isEncoded } = headersOf(request);
+    targetOf(url);
+    if (dispatcher && (body === undefined || coding === "none" || isEncoded)) {
+      return send(dispatcher, request, Buffer.isBuffer(body) ? body : joined(body ?? []), list);
+    }
+    return prepareAndSend(request, body === undefined ? [] : Buffer.isBuffer(body) ? [body] : body);
   }
 
   return {
-    async request(request) {
-      const url = urlOf(request.url);
-      const headers: Record<string, string> = { ...common, ...request.headers };
-      let parts = request.body === undefined ? [] : Buffer.isBuffer(request.body) ? [request.body] : request.body;
-      if (parts.length > 0 && coding !== "none" && headers["content-encoding"] === undefined) {
-        parts = await encode(coding, parts, level);
-        headers["content-encoding"] = coding === "zlib" ? "deflate" : coding;
+    request(request) {
+      try {
+        return begin(request);
+      } catch (error) {
+        return Promise.reject(error);
       }
-      if (!dispatcher) {
-        const undici = await loadUndici();
-        dispatcher ??= createDispatcher(undici, config, source);
-      }
-      const body = parts.length === 0 ? null : parts.length === 1 ? parts[0] : Buffer.concat(parts as Buffer[]);
-      const method = request.method as Dispatcher.HttpMethod;
-      const { origin, pathname, search } = url;
-      const reset = config.disable_keep_alives;
-      return exchange(dispatcher, { origin, path: pathname + search, method, headers, body, reset }, request);
     },
     async close() {
       const closing = dispatcher;
@@ -115,6 +165,16 @@ export function createHttpClient(config: HttpClientConfig, settings: Pick<Settin
       await closing?.destroy();
     },
   };
+}
+
+function listHeaders(common: Readonly<Record<string, string>>, given: HttpRequest["headers"]): HeaderList {
+  const all: Record<string, string> = { ...common, ...given };
+  return { given, list: Object.entries(all).flat(), isEncoded: all["content-encoding"] !== undefined };
+}
+
+function joined(parts: readonly Buffer[]): Buffer | null {
+  if (parts.length < 2) return parts[0] ?? null;
+  return Buffer.concat(parts as Buffer[]);
 }
 
 function resolveUrl(endpoint: string, target: string): URL {
@@ -140,7 +200,7 @@ function createDispatcher(
     headersTimeout: 0,
     bodyTimeout: 0,
   };
-  if (config.proxy_url) {
+  if (ProxyAgent) {
     return new ProxyAgent({ ...shared, uri: config.proxy_url, requestTls: source.options() });
   }
   // Built anew whenever the files were read again, so that later connections use fresh certificates.

@@ -114,7 +114,12 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
-function flatten(headers: IncomingHttpHeaders): Record<string, string> {
+function flatten(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
+  for (const name in headers) if (typeof headers[name] !== "string") return joinRepeated(headers);
+  return headers as Record<string, string>;
+}
+
+function joinRepeated(headers: IncomingHttpHeaders): Record<string, string> {
   const flat: Record<string, string> = Object.create(null);
   for (const name of Object.keys(headers)) {
     const value = headers[name];
