@@ -29,12 +29,19 @@ export interface SeriesProfile {
 }
 
 export interface EncodeOptions {
-  /** Sample attributes that become labels; "*" = all. */
-  readonly sampleLabels: readonly string[];
-  /** False leaves frames without a function to Pyroscope's own symbolizer. */
-  readonly nameFrames: boolean;
+  /** How what didn't come as pprof is encoded. */
+  readonly otlp: PprofOptions;
   readonly nowMs: () => number;
   readonly labels: LabelEncoder;
+}
+
+/**
+ * How profiles of other origins are encoded: which sample attributes become labels ("*" = all), and whether frames without
+ * a function get a name here or are left to Pyroscope's own symbolizer.
+ */
+export function otlpOptions(sampleLabels: readonly string[], nameFrames: boolean): PprofOptions {
+  const keys = sampleLabels.includes("*") ? "all" : new Set(sampleLabels);
+  return { labels: { keys, integers: "text" }, namedFrames: nameFrames ? "all" : "without_address" };
 }
 
 /** A capture that is to be encoded, or a pprof that goes on as it came. */
@@ -59,18 +66,12 @@ export class BatchEncoder {
   private readonly units: Unit[] = [];
   private readonly profiles: Profiles;
   private readonly options: EncodeOptions;
-  private readonly otlp: PprofOptions;
-  private readonly encoders = new Map<PprofOptions, PprofEncoder>();
+  private encoders: Map<PprofOptions, PprofEncoder> | undefined;
   private next = 0;
 
   constructor(profiles: Profiles, options: EncodeOptions) {
     this.profiles = profiles;
     this.options = options;
-    const keys = options.sampleLabels.includes("*") ? "all" : new Set(options.sampleLabels);
-    this.otlp = {
-      labels: { keys, integers: "text" },
-      namedFrames: options.nameFrames ? "all" : "without_address",
-    };
     for (const resource of profiles.resources) {
       const passed = passedOn(resource, limits);
       for (const payload of passed) this.units.push({ resource, payload });
@@ -123,7 +124,7 @@ export class BatchEncoder {
   }
 
   private encode({ resource, scope, capture }: CaptureUnit, plan: PprofPlan, into: SeriesProfile[]): void {
-    const how = capture.id === "" ? this.otlp : fromPprof;
+    const how = capture.id === "" ? this.options.otlp : fromPprof;
     const pieces = this.encoder(how).encode(plan.input, limits);
     if (pieces.length === 0) return;
     const profile = plan.input.columns[0].profile;
@@ -139,6 +140,7 @@ export class BatchEncoder {
   }
 
   private encoder(how: PprofOptions): PprofEncoder {
+    this.encoders ??= new Map();
     let encoder = this.encoders.get(how);
     if (!encoder) {
       encoder = new PprofEncoder(this.profiles.dictionary, how);

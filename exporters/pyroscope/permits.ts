@@ -1,6 +1,7 @@
 /** A number of permits; who finds none waits in line. */
 export interface Permits {
-  acquire(): Promise<void>;
+  /** undefined where one is free at once. */
+  acquire(): Promise<void> | undefined;
   release(): void;
 }
 
@@ -11,7 +12,7 @@ export function createPermits(count: number): Permits {
     acquire() {
       if (free > 0) {
         free--;
-        return Promise.resolve();
+        return undefined;
       }
       return new Promise((resolve) => waiting.push(resolve));
     },

@@ -28,23 +28,41 @@ export class BatchProgress {
   /** Failed in this attempt, to be sent in the next. */
   failed: Push[] = [];
   delivered = 0;
-  /** Settles when no push of this batch is under way. */
-  running: Promise<void> = Promise.resolve();
   /** Set while an attempt should take no more pushes up. */
   stopped = false;
   private lastFailure: PipelineError | undefined;
   private retryAfterMs = 0;
   private readonly lost = new Map<LossReason, number>();
   private firstLoss: PipelineError | undefined;
+  private isRunning = false;
+  private readonly waiting: (() => void)[] = [];
 
   constructor(encoder: BatchEncoder) {
     this.encoder = encoder;
   }
 
+  /**
+   * An attempt that was cut off may still have pushes on the wire, for which the next one waits: undefined where there are
+   * none. Whoever had its turn says when it has ended.
+   */
+  turn(): Promise<void> | undefined {
+    if (this.isRunning) return new Promise((resolve) => this.waiting.push(resolve));
+    this.isRunning = true;
+    return undefined;
+  }
+
+  endTurn(): void {
+    const next = this.waiting.shift();
+    if (next) next();
+    else this.isRunning = false;
+  }
+
   beginAttempt(): void {
     this.stopped = false;
-    this.again.push(...this.failed);
-    this.failed = [];
+    if (this.failed.length > 0) {
+      this.again.push(...this.failed);
+      this.failed = [];
+    }
     this.lastFailure = undefined;
     this.retryAfterMs = 0;
   }

@@ -6,7 +6,7 @@ import type { HttpClient } from "../../src/net/http-client.js";
 import type { Profiles } from "../../src/pdata/profiles.js";
 import { noAnswer, type Refusal, refusalOf } from "./answer.js";
 import type { PyroscopeConfig } from "./config.js";
-import { BatchEncoder, encodePush, type SeriesProfile } from "./encode.js";
+import { BatchEncoder, encodePush, otlpOptions, type SeriesProfile } from "./encode.js";
 import { LabelEncoder } from "./label-encoder.js";
 import { maxLabels, type SeriesLabels } from "./labels.js";
 import { createPermits } from "./permits.js";
@@ -16,6 +16,8 @@ const path = "/push.v1.PusherService/Push";
 
 /** A profile that Pyroscope answers with a fault of its own is given up after so many tries. */
 const maxUnclearAnswers = 3;
+
+type Headers = Readonly<Record<string, string>>;
 
 export interface SenderOptions {
   readonly settings: Settings;
@@ -35,24 +37,20 @@ export function createSender(options: SenderOptions): (profiles: Profiles, ctx: 
   const unfinished = new WeakMap<Profiles, BatchProgress>();
   const labels = new LabelEncoder(createLabelReport(settings));
   const onRefusals = createRefusalLog(settings);
-  const nameFrames = config.unnamed_frames === "name";
-  const encodeOptions = { sampleLabels: config.sample_labels, nameFrames, nowMs, labels };
+  const otlp = otlpOptions(config.sample_labels, config.unnamed_frames === "name");
+  const encodeOptions = { otlp, nowMs, labels };
   const authorization = authorizationOf(config);
+  let headersOfTenant = { tenant: "", headers: headersOf(authorization, "") };
 
   async function send(profiles: Profiles, ctx: Context): Promise<void> {
     const progress = unfinished.get(profiles) ?? new BatchProgress(new BatchEncoder(profiles, encodeOptions));
     unfinished.set(profiles, progress);
-    // An attempt that was cut off may still have pushes on the wire.
-    const before = progress.running;
-    let ended = () => {};
-    progress.running = new Promise((resolve) => {
-      ended = resolve;
-    });
-    await before;
+    const before = progress.turn();
+    if (before) await before;
     try {
       await attempt(progress, ctx);
     } finally {
-      ended();
+      progress.endTurn();
     }
     const error = progress.unfinished();
     if (error) throw error;
@@ -62,45 +60,45 @@ export function createSender(options: SenderOptions): (profiles: Profiles, ctx: 
     if (outcome) throw outcome;
   }
 
-  async function attempt(progress: BatchProgress, ctx: Context): Promise<void> {
+  function attempt(progress: BatchProgress, ctx: Context): Promise<unknown> {
     progress.beginAttempt();
     const headers = headersFor(ctx);
     const count = Math.min(progress.pending, config.max_concurrency);
     if (count === 1) return sendSome(progress, headers, ctx);
-    await Promise.all(Array.from({ length: count }, () => sendSome(progress, headers, ctx)));
+    return Promise.all(Array.from({ length: count }, () => sendSome(progress, headers, ctx)));
   }
 
   /** Sends as long as there is something to send. */
-  async function sendSome(progress: BatchProgress, headers: Record<string, string>, ctx: Context): Promise<void> {
-    while (progress.pending > 0 && !progress.stopped && !ctx.signal?.aborted) {
-      await permits.acquire();
+  async function sendSome(progress: BatchProgress, headers: Headers, ctx: Context): Promise<void> {
+    while (hasMore(progress, ctx)) {
+      const permit = permits.acquire();
+      if (permit) await permit;
       try {
-        if (!(await sendNext(progress, headers, ctx))) return;
+        const next = hasMore(progress, ctx) ? nextPush(progress) : undefined;
+        const push = next instanceof Promise ? await next : next;
+        if (push) await sendPush(progress, push, headers, ctx);
       } finally {
         permits.release();
       }
     }
   }
 
-  /** False when there is nothing to take up. */
-  async function sendNext(progress: BatchProgress, headers: Record<string, string>, ctx: Context): Promise<boolean> {
-    if (progress.stopped || ctx.signal?.aborted) return false;
+  function hasMore(progress: BatchProgress, { signal }: Context): boolean {
+    return progress.pending > 0 && !progress.stopped && !signal?.aborted;
+  }
+
+  /** undefined where there is none, or the one that came next is lost. */
+  function nextPush(progress: BatchProgress): Push | Promise<Push> | undefined {
     const push = progress.again.pop();
-    if (push) {
-      await sendPush(progress, push, headers, ctx);
-      return true;
-    }
+    if (push) return push;
     const profile = nextProfile(progress);
-    if (!profile) return false;
+    if (!profile) return undefined;
     if (profile.tooLarge) {
       const message = "a single sample is past Pyroscope's limit of 4 MiB";
       progress.lose("too_large", profile.pprof.sampleCount, new PipelineError("permanent", message));
-      return true;
+      return undefined;
     }
-    if (!isTooOld(progress, profile.timeUnixNano, profile.pprof.sampleCount)) {
-      await sendPush(progress, await pack(profile), headers, ctx);
-    }
-    return true;
+    return isTooOld(progress, profile.timeUnixNano, profile.pprof.sampleCount) ? undefined : pack(profile);
   }
 
   function nextProfile(progress: BatchProgress): SeriesProfile | undefined {
@@ -112,10 +110,10 @@ export function createSender(options: SenderOptions): (profiles: Profiles, ctx: 
     return progress.ready.pop();
   }
 
-  async function pack({ labels, pprof, isCompressed, timeUnixNano }: SeriesProfile): Promise<Push> {
-    const coding = config.compression === "gzip" && !isCompressed ? "gzip" : "none";
-    const [rawProfile] = await compress(coding, [pprof.bytes], config.compression_params.level);
-    return { labels, rawProfile, samples: pprof.sampleCount, timeUnixNano, unclearAnswers: 0 };
+  function pack(profile: SeriesProfile): Push | Promise<Push> {
+    const { bytes } = profile.pprof;
+    if (profile.isCompressed || config.compression !== "gzip") return pushOf(profile, bytes);
+    return compress("gzip", [bytes], config.compression_params.level).then(([gzip]) => pushOf(profile, gzip));
   }
 
   function isTooOld(progress: BatchProgress, timeUnixNano: bigint, samples: number): boolean {
@@ -126,14 +124,16 @@ export function createSender(options: SenderOptions): (profiles: Profiles, ctx: 
     return true;
   }
 
-  async function sendPush(
-    progress: BatchProgress,
-    push: Push,
-    headers: Record<string, string>,
-    ctx: Context,
-  ): Promise<void> {
+  async function sendPush(progress: BatchProgress, push: Push, headers: Headers, ctx: Context): Promise<void> {
     if (isTooOld(progress, push.timeUnixNano, push.samples)) return;
-    const refusal = await exchange(push, headers, ctx);
+    let refusal: Refusal | undefined;
+    try {
+      const body = encodePush(push.labels, push.rawProfile);
+      const request = { method: "POST", url: path, headers, body, signal: ctx.signal, timeoutMs: config.timeout };
+      refusal = refusalOf(await client.request(request), nowMs());
+    } catch (caught) {
+      refusal = noAnswer(toPipelineError(caught));
+    }
     if (!refusal) {
       progress.delivered += push.samples;
       return;
@@ -147,25 +147,25 @@ export function createSender(options: SenderOptions): (profiles: Profiles, ctx: 
     if (refusal.stop) progress.giveUp(refusal.error);
   }
 
-  async function exchange(push: Push, headers: Record<string, string>, ctx: Context): Promise<Refusal | undefined> {
-    try {
-      const body = encodePush(push.labels, push.rawProfile);
-      const request = { method: "POST", url: path, headers, body, signal: ctx.signal, timeoutMs: config.timeout };
-      return refusalOf(await client.request(request), nowMs());
-    } catch (caught) {
-      return noAnswer(toPipelineError(caught));
-    }
-  }
-
-  function headersFor(ctx: Context): Record<string, string> {
-    const headers: Record<string, string> = { "content-type": "application/proto", "connect-protocol-version": "1" };
-    if (authorization !== undefined) headers.authorization = authorization;
+  /** One object as long as the tenant is the same. */
+  function headersFor(ctx: Context): Headers {
     const tenant = tenantOf(config, ctx);
-    if (tenant !== "") headers["x-scope-orgid"] = tenant;
-    return headers;
+    if (headersOfTenant.tenant !== tenant) headersOfTenant = { tenant, headers: headersOf(authorization, tenant) };
+    return headersOfTenant.headers;
   }
 
   return send;
+}
+
+function pushOf({ labels, pprof, timeUnixNano }: SeriesProfile, rawProfile: Buffer): Push {
+  return { labels, rawProfile, samples: pprof.sampleCount, timeUnixNano, unclearAnswers: 0 };
+}
+
+function headersOf(authorization: string | undefined, tenant: string): Headers {
+  const headers: Record<string, string> = { "content-type": "application/proto", "connect-protocol-version": "1" };
+  if (authorization !== undefined) headers.authorization = authorization;
+  if (tenant !== "") headers["x-scope-orgid"] = tenant;
+  return headers;
 }
 
 function tenantOf({ tenant }: PyroscopeConfig, ctx: Context): string {

@@ -59,19 +59,21 @@ export function createExportMetrics(settings: Settings, clock: Clock, freshness:
   }
 
   return {
-    observed: (send) => async (profiles: Profiles, ctx: Context) => {
+    observed: (send) => (profiles: Profiles, ctx: Context) => {
       const samples = profiles.sampleCount;
       inFlight++;
-      try {
-        await send(profiles, ctx);
-        delivered(profiles, samples);
-      } catch (caught) {
-        const error = toPipelineError(caught);
-        if (error.kind === "partial") delivered(profiles, samples - rejectedOf(error, samples));
-        throw error;
-      } finally {
-        inFlight--;
-      }
+      return send(profiles, ctx).then(
+        () => {
+          inFlight--;
+          delivered(profiles, samples);
+        },
+        (caught) => {
+          inFlight--;
+          const error = toPipelineError(caught);
+          if (error.kind === "partial") delivered(profiles, samples - rejectedOf(error, samples));
+          throw error;
+        },
+      );
     },
     failed: (samples) => failed.add(samples),
     enqueueFailed: (samples) => enqueueFailed.add(samples),

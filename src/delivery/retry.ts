@@ -38,11 +38,18 @@ export function createRetry(send: Send, options: RetryOptions): Retry {
     return Math.max(intervalMs - spread + random() * 2 * spread, error.retryAfterMs ?? 0);
   }
 
-  async function sendWithRetry(profiles: Profiles, ctx: Context): Promise<void> {
+  function sent(): void {
+    condition.clear();
+  }
+
+  function sendWithRetry(profiles: Profiles, ctx: Context): Promise<void> {
     const startedMs = clock.now();
+    return send(profiles, ctx).then(sent, (caught) => tryAgain(profiles, ctx, toPipelineError(caught), startedMs));
+  }
+
+  async function tryAgain(profiles: Profiles, ctx: Context, first: PipelineError, startedMs: number): Promise<void> {
+    let error = first;
     for (let intervalMs = config.initial_interval; ; ) {
-      const error = await attempt(profiles, ctx);
-      if (error === undefined) return;
       if (error.kind === "partial") throw error;
       if (error.kind !== "retryable") throw restated("not retryable error", error, error.reason);
       if (ctx.signal?.aborted) throw error;
@@ -56,6 +63,9 @@ export function createRetry(send: Send, options: RetryOptions): Retry {
       if (stopped) throw restated("shutting down", error, "shutdown");
       if (ctx.signal?.aborted) throw callerGone();
       intervalMs = Math.min(intervalMs * config.multiplier, config.max_interval);
+      const next = await attempt(profiles, ctx);
+      if (next === undefined) return;
+      error = next;
     }
   }
 

@@ -29,7 +29,7 @@ export function createAttempts(send: Send, timeoutMs: number, clock: Clock): Att
     const ownDeadlineMs = timeoutMs > 0 ? clock.now() + timeoutMs : undefined;
     const deadlineMs = earlier(ownDeadlineMs, ctx.deadlineMs);
     const controller = deadlineMs === undefined && !ctx.signal ? shared : createEnd();
-    const sent = callSend(send, profiles, withContext(ctx, { signal: controller.signal, deadlineMs }));
+    const sent = begun(send, profiles, withContext(ctx, { signal: controller.signal, deadlineMs }));
     return settle(sent, ctx.signal, controller, deadlineMs);
   }
 
@@ -48,13 +48,13 @@ export function createAttempts(send: Send, timeoutMs: number, clock: Clock): Att
         deadlineMs === undefined
           ? undefined
           : clock.setTimer(() => cut(deadlineExceeded()), Math.max(0, deadlineMs - clock.now()));
-      const onCallerGone = () => cut(callerGone());
-      caller?.addEventListener("abort", onCallerGone, { once: true });
+      const onCallerGone = caller && (() => cut(callerGone()));
+      if (onCallerGone) caller.addEventListener("abort", onCallerGone, { once: true });
 
       const close = () => {
         open.delete(cut);
         if (timer !== undefined) clock.clearTimer(timer);
-        caller?.removeEventListener("abort", onCallerGone);
+        if (onCallerGone) caller.removeEventListener("abort", onCallerGone);
       };
       function cut(error: PipelineError): void {
         close();
@@ -91,8 +91,13 @@ function createEnd(): AbortController {
   return controller;
 }
 
-async function callSend(send: Send, profiles: Profiles, ctx: Context): Promise<void> {
-  await send(profiles, ctx);
+/** `send` may be any function; what it throws is a rejection too. */
+function begun(send: Send, profiles: Profiles, ctx: Context): Promise<void> {
+  try {
+    return send(profiles, ctx);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 function earlier(a: number | undefined, b: number | undefined): number | undefined {
