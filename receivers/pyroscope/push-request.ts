@@ -57,8 +57,10 @@ class EncodedSeries implements PushedSeries {
   private addLabel(reader: Reader): void {
     if (this.start < 0) this.start = reader.fieldStart;
     else if (reader.fieldStart !== this.end) this.together = false;
-    const { pos, end } = lengthDelimited(reader, "labels");
-    this.spans.push(pos, end);
+    if (reader.wireType !== LEN) throw new WireError("wrong wire type of labels");
+    const length = reader.length();
+    this.spans.push(reader.pos, reader.pos + length);
+    reader.pos += length;
     this.end = reader.pos;
   }
 

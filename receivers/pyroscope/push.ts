@@ -63,13 +63,14 @@ export function pushRoute(next: Consumer, maxBytes: number): HttpRoute {
       if (formatOf(request)) return undefined;
       return { status: 415, headers: { "accept-post": [...formats.keys()].join(", ") } };
     },
-    async handle(request, body, ctx) {
+    handle(request, body, ctx) {
       const format = formatOf(request) as Format;
       const timed = withTimeout(request, format.protocol, withTenant(request, ctx));
-      const message =
-        format.protocol === "connect" ? body : await openEnvelope(body, text(request, "grpc-encoding"), maxBytes);
-      await handOn(format.json, message, timed);
-      return success(format, request);
+      const answer = () => success(format, request);
+      if (format.protocol === "connect") return handOn(format.json, body, timed).then(answer);
+      return openEnvelope(body, text(request, "grpc-encoding"), maxBytes)
+        .then((message) => handOn(format.json, message, timed))
+        .then(answer);
     },
     fail: (error, request) => failure(error, formatOf(request)?.protocol ?? "connect", request),
   };

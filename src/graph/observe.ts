@@ -39,26 +39,37 @@ export function observeReceiver(next: Consumer, receiver: string, metrics: Metri
   return {
     mutates: next.mutates,
     reserve: (profiles) => next.reserve(profiles),
-    async consume(profiles: Profiles, ctx: Context): Promise<void> {
+    consume(profiles: Profiles, ctx: Context): Promise<void> {
       // Before handing on: afterwards the batch belongs to others.
       const samples = profiles.sampleCount;
       const transport = ctx.client?.transport ?? "";
       const counts = countsFor(transport);
       const span = startSpan(spanName, ctx.span, { receiver, transport });
-      try {
-        await next.consume(profiles, span ? withContext(ctx, { span: span.context }) : ctx);
-      } catch (caught) {
-        const error = toPipelineError(caught);
-        const refused = error.kind === "partial" ? Math.min(error.rejectedSamples, samples) : samples;
-        counts.refused.add(refused);
-        counts.accepted.add(samples - refused);
-        span?.end({ accepted_profile_samples: samples - refused, refused_profile_samples: refused }, error);
-        throw error;
-      }
-      counts.accepted.add(samples);
-      span?.end({ accepted_profile_samples: samples, refused_profile_samples: 0 });
+      return handOver(next, profiles, span ? withContext(ctx, { span: span.context }) : ctx).then(
+        () => {
+          counts.accepted.add(samples);
+          span?.end({ accepted_profile_samples: samples, refused_profile_samples: 0 });
+        },
+        (caught) => {
+          const error = toPipelineError(caught);
+          const refused = error.kind === "partial" ? Math.min(error.rejectedSamples, samples) : samples;
+          counts.refused.add(refused);
+          counts.accepted.add(samples - refused);
+          span?.end({ accepted_profile_samples: samples - refused, refused_profile_samples: refused }, error);
+          throw error;
+        },
+      );
     },
   };
+}
+
+/** What a consumer throws, who should reject, is counted too. */
+function handOver(next: Consumer, profiles: Profiles, ctx: Context): Promise<void> {
+  try {
+    return next.consume(profiles, ctx);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /**

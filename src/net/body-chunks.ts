@@ -2,6 +2,11 @@ const pieceBytes = 4096;
 /** What may be kept alive beside a body that is one chunk: it is part of what was read from the socket. */
 const maxBesideBytes = 4096;
 
+/** A chunk that may be kept: itself, or a copy where it is a small part of what was read. */
+export function ownChunk(chunk: Buffer): Buffer {
+  return chunk.buffer.byteLength <= chunk.length + maxBesideBytes ? chunk : Buffer.from(chunk);
+}
+
 /**
  * A body as it arrives. Whoever sends it chooses the sizes of its chunks, and every chunk kept costs some hundred bytes
  * beside its own; so small ones are copied into pieces, and a body costs little more than its size however it was cut.
@@ -44,8 +49,7 @@ export class BodyChunks {
   take(): Buffer {
     this.#close();
     const [first] = this.#pieces;
-    const isWhole = this.#pieces.length === 1 && first.buffer.byteLength <= first.length + maxBesideBytes;
-    const body = isWhole ? first : Buffer.concat(this.#pieces, this.#size);
+    const body = this.#pieces.length === 1 ? ownChunk(first) : Buffer.concat(this.#pieces, this.#size);
     this.clear();
     return body;
   }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { badInput, Code, type PipelineError, retryable } from "../component/errors.js";
-import { BodyChunks } from "./body-chunks.js";
+import { BodyChunks, ownChunk } from "./body-chunks.js";
 import { tooLarge } from "./compression.js";
 
 /** Room that a body takes while it is read, as much as has arrived of it. */
@@ -24,76 +24,98 @@ export function contentLength(message: IncomingMessage): number | undefined {
   return text === undefined ? undefined : Number(text);
 }
 
+/** Is told once: of the body, or why there is none. */
+export type BodyDone = (error: PipelineError | undefined, body: Buffer) => void;
+
 /**
  * Reads a request's body as it was sent. A declared length is checked against the limits before a byte is read; room and
- * memory are taken for what has arrived, since many can declare much and send nothing. Rejects with 413, 429, or 400 when
+ * memory are taken for what has arrived, since many can declare much and send nothing. Fails with 413, 429, or 400 when
  * the client breaks off. What is not read stays unread: the caller answers with `connection: close`.
  */
-export function readBody(message: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
+export function readBody(message: IncomingMessage, limits: BodyLimits, done: BodyDone): void {
   const declared = contentLength(message);
-  if (declared !== undefined && declared > limits.maxBytes) return Promise.reject(tooLarge(limits.maxBytes));
-  if (declared !== undefined && !limits.room.fits(declared)) return Promise.reject(limits.noRoom());
-  return new Promise((resolve, reject) => {
-    const sink = declared === undefined ? growingSink(limits.maxBytes) : exactSink(declared);
-    const giveUp = (error: PipelineError) => {
-      message.off("data", onData);
-      message.off("end", onEnd);
-      message.off("close", onClose);
-      message.pause();
-      reject(error);
-    };
-    const onData = (chunk: Buffer) => {
-      const refused = limits.room.grow(chunk.length) ? sink.add(chunk) : limits.noRoom();
-      if (refused) giveUp(refused);
-    };
-    const onEnd = () => {
-      // Nothing more comes but this.
-      message.off("close", onClose);
-      resolve(sink.take());
-    };
-    const onClose = () => {
-      const details = { code: Code.CANCELLED, reason: "cancelled" };
-      giveUp(retryable("the client went away before the request was complete", details));
-    };
-    message.on("data", onData);
-    message.on("end", onEnd);
-    message.on("close", onClose);
-  });
+  if (declared !== undefined && declared > limits.maxBytes) done(tooLarge(limits.maxBytes), noBytes);
+  else if (declared !== undefined && !limits.room.fits(declared)) done(limits.noRoom(), noBytes);
+  else new BodyReader(message, limits, declared, done);
+}
+
+class BodyReader {
+  private readonly message: IncomingMessage;
+  private readonly limits: BodyLimits;
+  private readonly sink: Sink;
+  private readonly done: BodyDone;
+  private readonly onData = (chunk: Buffer) => {
+    const { room, noRoom } = this.limits;
+    const refused = room.grow(chunk.length) ? this.sink.add(chunk) : noRoom();
+    if (refused) this.giveUp(refused);
+  };
+  private readonly onEnd = () => {
+    // Nothing more comes but this.
+    this.message.off("close", this.onClose);
+    this.done(undefined, this.sink.take());
+  };
+  private readonly onClose = () => {
+    const details = { code: Code.CANCELLED, reason: "cancelled" };
+    this.giveUp(retryable("the client went away before the request was complete", details));
+  };
+
+  constructor(message: IncomingMessage, limits: BodyLimits, declared: number | undefined, done: BodyDone) {
+    this.message = message;
+    this.limits = limits;
+    this.sink = declared === undefined ? new GrowingSink(limits.maxBytes) : new ExactSink(declared);
+    this.done = done;
+    message.on("data", this.onData);
+    message.on("end", this.onEnd);
+    message.on("close", this.onClose);
+  }
+
+  private giveUp(error: PipelineError): void {
+    const { message } = this;
+    message.off("data", this.onData);
+    message.off("end", this.onEnd);
+    message.off("close", this.onClose);
+    message.pause();
+    this.done(error, noBytes);
+  }
 }
 
 interface Sink {
   add(chunk: Buffer): PipelineError | undefined;
+  /** Lets go of it: the reader lives as long as its request. */
   take(): Buffer;
 }
 
 /** A body of known length begins with a buffer of this size, which grows fourfold. */
 const firstBytes = 16 * 1024;
-
-function exactSink(length: number): Sink {
-  let body: Buffer = noBytes;
-  let at = 0;
-  return {
-    add(chunk) {
-      const end = at + chunk.length;
-      if (end > length) return badInput("request body is longer than its Content-Length");
-      if (at === 0 && end === length) body = ownChunk(chunk);
-      else {
-        if (end > body.length) body = grown(body, at, Math.min(length, Math.max(firstBytes, 4 * end)));
-        chunk.copy(body, at);
-      }
-      at = end;
-      return undefined;
-    },
-    take: () => body.subarray(0, at),
-  };
-}
-
 const noBytes = Buffer.alloc(0);
 
-function ownChunk(chunk: Buffer): Buffer {
-  const chunks = new BodyChunks();
-  chunks.add(chunk);
-  return chunks.take();
+class ExactSink implements Sink {
+  private readonly length: number;
+  private body: Buffer = noBytes;
+  private at = 0;
+
+  constructor(length: number) {
+    this.length = length;
+  }
+
+  add(chunk: Buffer): PipelineError | undefined {
+    const { length, at } = this;
+    const end = at + chunk.length;
+    if (end > length) return badInput("request body is longer than its Content-Length");
+    if (at === 0 && end === length) this.body = ownChunk(chunk);
+    else {
+      if (end > this.body.length) this.body = grown(this.body, at, Math.min(length, Math.max(firstBytes, 4 * end)));
+      chunk.copy(this.body, at);
+    }
+    this.at = end;
+    return undefined;
+  }
+
+  take(): Buffer {
+    const { body, at } = this;
+    this.body = noBytes;
+    return body.length === at ? body : body.subarray(0, at);
+  }
 }
 
 function grown(body: Buffer, used: number, length: number): Buffer {
@@ -102,13 +124,20 @@ function grown(body: Buffer, used: number, length: number): Buffer {
   return larger;
 }
 
-function growingSink(maxBytes: number): Sink {
-  const chunks = new BodyChunks();
-  return {
-    add(chunk) {
-      chunks.add(chunk);
-      return chunks.size > maxBytes ? tooLarge(maxBytes) : undefined;
-    },
-    take: () => chunks.take(),
-  };
+class GrowingSink implements Sink {
+  private readonly maxBytes: number;
+  private readonly chunks = new BodyChunks();
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
+
+  add(chunk: Buffer): PipelineError | undefined {
+    this.chunks.add(chunk);
+    return this.chunks.size > this.maxBytes ? tooLarge(this.maxBytes) : undefined;
+  }
+
+  take(): Buffer {
+    return this.chunks.take();
+  }
 }

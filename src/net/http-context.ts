@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { type Client, type Context, type Metadata, noMetadata } from "../component/context.js";
 import { remoteParent } from "../telemetry/trace.js";
 import { peerAddress } from "./endpoint.js";
+import { HeaderMetadata } from "./header-metadata.js";
 import { LazySignal } from "./lazy-signal.js";
 
 /** The context of one request. */
@@ -11,19 +13,20 @@ export class RequestContext implements Context {
   readonly client: Client;
   readonly reservation = undefined;
   readonly span: unknown;
-  private readonly gone = new LazySignal();
+  private readonly response: ServerResponse;
+  private gone: LazySignal | undefined;
 
   constructor(message: IncomingMessage, response: ServerResponse, includeMetadata: boolean) {
-    const { remoteAddress, remotePort } = message.socket;
-    this.metadata = includeMetadata ? readMetadata(message) : noMetadata;
-    this.client = { address: peerAddress(remoteAddress, remotePort), auth: {}, transport: "http" };
+    this.metadata = includeMetadata ? metadataOf(message) : noMetadata;
+    this.client = clientOf(message.socket);
     this.span = remoteParent(message.headers);
-    response.once("close", () => {
-      if (!response.writableFinished) this.gone.abort();
-    });
+    this.response = response;
+    // A closed response of HTTP/2 can't be told from one that was sent.
+    if (!isHttp1(message)) this.gone = watch(response);
   }
 
   get signal(): AbortSignal {
+    this.gone ??= watch(this.response);
     return this.gone.signal;
   }
 }
@@ -32,18 +35,33 @@ export function isHttp1(message: IncomingMessage): boolean {
   return message.httpVersionMajor < 2;
 }
 
-function readMetadata(message: IncomingMessage): Metadata {
-  const result = new Map<string, string[]>();
-  if (isHttp1(message)) {
-    const { rawHeaders } = message;
-    for (let i = 0; i < rawHeaders.length; i += 2) {
-      const name = rawHeaders[i].toLowerCase();
-      const values = result.get(name);
-      if (values) values.push(rawHeaders[i + 1]);
-      else result.set(name, [rawHeaders[i + 1]]);
-    }
-    return result;
+/** Is aborted when the response can't be sent any more, which may be already. */
+function watch(response: ServerResponse): LazySignal {
+  const gone = new LazySignal();
+  const closed = () => {
+    if (!response.writableFinished) gone.abort();
+  };
+  if (response.destroyed) closed();
+  else response.once("close", closed);
+  return gone;
+}
+
+/** By connection: they send many requests. */
+const clients = new WeakMap<Socket, Client>();
+
+function clientOf(socket: Socket): Client {
+  let client = clients.get(socket);
+  if (!client) {
+    const address = peerAddress(socket.remoteAddress, socket.remotePort);
+    client = { address, auth: {}, transport: "http" };
+    clients.set(socket, client);
   }
+  return client;
+}
+
+function metadataOf(message: IncomingMessage): Metadata {
+  if (isHttp1(message)) return new HeaderMetadata(message.rawHeaders);
+  const result = new Map<string, string[]>();
   for (const [name, value] of Object.entries(message.headers)) {
     if (value !== undefined && !name.startsWith(":")) result.set(name, typeof value === "string" ? [value] : value);
   }

@@ -1,57 +1,18 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type OutgoingHttpHeaders,
-  type RequestListener,
-  type Server,
-  type ServerOptions,
-  type ServerResponse,
-} from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import type { Context } from "../component/context.js";
-import { type PipelineError, toPipelineError } from "../component/errors.js";
 import type { Settings } from "../component/factory.js";
-import { type ByteBudget, createByteBudget, overBudget } from "./byte-budget.js";
-import { decode, parseContentEncoding } from "./compression.js";
+import { type ByteBudget, createByteBudget } from "./byte-budget.js";
 import { parseHostPort, removeStaleSocket, resolveListen } from "./endpoint.js";
-import { readBody } from "./http-body.js";
 import { allowedCodings, defaultMaxBodyBytes, type HttpServerConfig } from "./http-config.js";
-import { isHttp1, RequestContext } from "./http-context.js";
+import { isHttp1 } from "./http-context.js";
 import { createCors } from "./http-cors.js";
+import type { HttpRoute, HttpServerRequest, HttpServerResponse } from "./http-route.js";
+import { Serving, send } from "./http-serving.js";
 import { addHttp2, bothVersions, type Http2Side } from "./http-versions.js";
 import { loadServerTls, watchServerTls } from "./tls.js";
 
-export interface HttpServerRequest {
-  readonly method: string;
-  /** Without the query. */
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly headers: IncomingMessage["headers"];
-}
-
-export interface HttpServerResponse {
-  status: number;
-  headers?: OutgoingHttpHeaders;
-  body?: Buffer;
-  /** Sent after the body, as gRPC wants it. */
-  trailers?: Readonly<Record<string, string>>;
-}
-
-/** What a server does with one path. */
-export interface HttpRoute {
-  readonly path: string;
-  /** True if whatever begins with `path` belongs to it; whole paths go first. */
-  readonly prefix?: boolean;
-  /** Other methods are answered 405. */
-  readonly methods: readonly string[];
-  /** Looks at the headers before the body is read; an answer ends the request. */
-  check?(request: HttpServerRequest): HttpServerResponse | undefined;
-  /** `body` is decompressed and the handler's own. Rejections go to `fail`. */
-  handle(request: HttpServerRequest, body: Buffer, ctx: Context): Promise<HttpServerResponse>;
-  /** The answer for a failure of reading, decoding or handling. */
-  fail(error: PipelineError, request: HttpServerRequest): HttpServerResponse;
-}
+export type { HttpRoute, HttpServerRequest, HttpServerResponse } from "./http-route.js";
 
 export interface HttpServer {
   /** Opens the port; resolves with it (0 for a unix socket). */
@@ -220,10 +181,7 @@ function createListener({ config, routes, budget }: HttpServerParts): RequestLis
     const route = byPath.get(request.path) ?? byPrefix.find(({ path }) => request.path.startsWith(path));
     const early = route ? refuseEarly(route, request) : { status: 404, body: Buffer.from("404 page not found\n") };
     if (early || !route) return send(message, response, early ?? { status: 404 });
-    serveRoute(route, request, message, response, limits).then(
-      (answer) => send(message, response, answer),
-      (error: unknown) => send(message, response, route.fail(toPipelineError(error), request)),
-    );
+    new Serving(route, request, message, response, limits).begin();
   };
 }
 
@@ -247,68 +205,4 @@ function refuseEarly(route: HttpRoute, request: HttpServerRequest): HttpServerRe
     headers: { "content-type": "text/plain", allow: route.methods.join(", ") },
     body: Buffer.from(`405 method not allowed, supported: [${route.methods.join(" ")}]`),
   };
-}
-
-interface Limits {
-  maxBytes: number;
-  codings: ReturnType<typeof allowedCodings>;
-  budget: ByteBudget;
-  includeMetadata: boolean;
-}
-
-/** Reads, decodes and handles one request; the bytes stay in the budget until it is answered. */
-async function serveRoute(
-  route: HttpRoute,
-  request: HttpServerRequest,
-  message: IncomingMessage,
-  response: ServerResponse,
-  limits: Limits,
-): Promise<HttpServerResponse> {
-  let held = 0;
-  const room = {
-    fits: (bytes: number) => limits.budget.usedBytes + bytes <= limits.budget.maxBytes,
-    grow(bytes: number) {
-      if (!limits.budget.tryAcquire(bytes)) return false;
-      held += bytes;
-      return true;
-    },
-  };
-  try {
-    const coding = parseContentEncoding(message.headers["content-encoding"], limits.codings);
-    const context = () => new RequestContext(message, response, limits.includeMetadata);
-    // No frame that waits holds the body: the handler lets go of it when it has read it.
-    const reading = readBody(message, { maxBytes: limits.maxBytes, room, noRoom: overBudget });
-    if (coding === "none") return await reading.then((body) => route.handle(request, body, context()));
-    return await reading
-      .then((body) => decode(coding, body, limits.maxBytes))
-      .then((body) => {
-        if (!room.grow(Math.max(0, body.length - held))) throw overBudget();
-        return route.handle(request, body, context());
-      });
-  } finally {
-    limits.budget.release(held);
-  }
-}
-
-function send(message: IncomingMessage, response: ServerResponse, answer: HttpServerResponse): void {
-  if (response.destroyed || response.headersSent) return;
-  // The rest of a body that nobody reads would be taken for the next request.
-  if (!message.complete && isHttp1(message)) response.setHeader("connection", "close");
-  // Trailers need a body of unknown length.
-  const length = answer.trailers ? {} : { "content-length": answer.body?.length ?? 0 };
-  response.writeHead(answer.status, { ...length, ...answer.headers });
-  if (answer.trailers) sendWithTrailers(response, answer.body, answer.trailers);
-  // An empty body is a write of its own.
-  else if (answer.body && answer.body.length > 0) response.end(answer.body);
-  else response.end();
-}
-
-function sendWithTrailers(
-  response: ServerResponse,
-  body: Buffer | undefined,
-  trailers: Readonly<Record<string, string>>,
-): void {
-  if (body) response.write(body);
-  response.addTrailers(trailers);
-  response.end();
 }

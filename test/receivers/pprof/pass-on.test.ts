@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BatchEncoder } from "../../../exporters/pyroscope/encode.js";
+import { BatchEncoder, otlpOptions } from "../../../exporters/pyroscope/encode.js";
 import { LabelEncoder } from "../../../exporters/pyroscope/label-encoder.js";
 import type { Profiles } from "../../../src/pdata/profiles.js";
 import { loadProto } from "../../../src/proto/load.js";
@@ -33,7 +33,7 @@ async function scrapeTwice(script: Script, config: object, batches: number): Pro
 /** What the exporter would push of it: labels as bytes, and what the pprof says. */
 function pushed(batch: Profiles) {
   const labels = new LabelEncoder(() => {});
-  const encoder = new BatchEncoder(batch, { sampleLabels: [], nameFrames: true, nowMs: () => 0, labels });
+  const encoder = new BatchEncoder(batch, { otlp: otlpOptions([], true), nowMs: () => 0, labels });
   const series = [];
   while (encoder.remaining > 0) series.push(...encoder.take().profiles);
   return series.map(({ labels: fields, pprof: { bytes } }) => ({
