@@ -29,6 +29,11 @@ export class Redactor implements TextEdit {
     this.fileName = config.file_names && this.#values.length > 0 ? (name) => this.text(name) : undefined;
   }
 
+  /** False if nothing changes in what holds no text of which `holds` denies that it does. */
+  mayChange(holds: (literal: string) => boolean): boolean {
+    return this.wantsAll || this.#values.some((value) => value.mayMatch(holds));
+  }
+
   text(text: string): string {
     const known = this.#texts.get(text);
     if (known !== undefined) return known;

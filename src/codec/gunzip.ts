@@ -14,6 +14,13 @@ export function isGzip(bytes: Buffer): boolean {
   return bytes.length >= 2 && bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
+const magic = Buffer.from([0x1f, 0x8b, 0x08]);
+
+/** True if nothing in a gzip file but its content can hold text: one member, without a name, a comment or anything else. */
+export function isBareGzip(bytes: Buffer): boolean {
+  return bytes.indexOf(magic) === 0 && bytes[3] === 0 && bytes.indexOf(magic, 1) < 0;
+}
+
 /**
  * The content of a gzip file of one or more members. Checksums and lengths have to be right, and nothing may follow the
  * last member. Throws TooLargeError as soon as more than `maxBytes` come out.

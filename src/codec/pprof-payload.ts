@@ -1,7 +1,8 @@
 import type { KeyValue } from "../pdata/any-value.js";
 import type { ScopeBuilder } from "../pdata/builder.js";
 import type { Payload, PayloadScope } from "../pdata/payload.js";
-import { isGzip } from "./gunzip.js";
+import { captureAttributes } from "./capture.js";
+import { isBareGzip, isGzip } from "./gunzip.js";
 import {
   addPprof,
   inflatePprof,
@@ -59,6 +60,16 @@ export class PprofPayload implements Payload {
     const { attributes, captureId } = this;
     const options = { ...this.options, maxBytes: this.byteSize, attributes, attributesFor: undefined, captureId };
     addPprof(scope, this.plain ?? this.bytes, options);
+  }
+
+  textSearch(): (text: string) => boolean {
+    const { bytes, attributes, outline } = this;
+    if (this.isCompressed && !isBareGzip(bytes)) return () => true;
+    const plain = this.plain ?? inflatePprof(bytes, this.byteSize);
+    // All other texts that it decodes to stand in the pprof as they are.
+    const beside = [...attributes, ...captureAttributes(this.captureId, outline.sampleTypes)].map(({ value }) => value);
+    return (text) =>
+      plain.includes(text) || beside.some((value) => value.type !== "string" || value.value.includes(text));
   }
 
   /** Lets go of the decompressed pprof, which who decodes later has to make again. */

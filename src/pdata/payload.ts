@@ -21,6 +21,11 @@ export interface Payload {
   readonly endNano: number;
   /** The scope that its profiles belong to; undefined = one without a name. */
   readonly scope: PayloadScope | undefined;
+  /**
+   * Tells whether a text occurs in it: in its bytes, decompressed, or in any text that it decodes to. No is certain; the
+   * answer is of now, and not to be kept.
+   */
+  textSearch(): (text: string) => boolean;
   /** Adds its profiles to a scope of a batch being built: the same ones every time. */
   decodeInto(scope: ScopeBuilder): void;
 }

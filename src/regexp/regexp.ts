@@ -1,4 +1,5 @@
 import { RE2JS, RE2JSException, RE2JSSyntaxException } from "re2js";
+import { type Literals, literalsOf, occur } from "./literals.js";
 import { rewritePattern } from "./rewrite.js";
 import { compileSimple } from "./simple.js";
 import { expandTemplate } from "./template.js";
@@ -27,6 +28,11 @@ export interface CompiledRegExp {
   readonly groupNames: readonly string[];
   /** True if any part of the text matches. */
   test(text: string): boolean;
+  /**
+   * False if nothing in a body of texts matches, by asking which literals occur in it: `holds` may say yes of one that
+   * doesn't, but not no of one that does.
+   */
+  mayMatch(holds: (literal: string) => boolean): boolean;
   /** The leftmost match that begins at `from` or later. */
   match(text: string, from?: number): MatchIndices | undefined;
   /** `template` with $1, ${1}, $name, ${name} and $$ expanded from a match of `text`. */
@@ -73,7 +79,7 @@ function createRegExp(source: string): CompiledRegExp {
   } catch (caught) {
     throw new RegExpSyntaxError(firstFault(source, diagnosis, faultText(caught, source)));
   }
-  return createCompiled(source, groupNames, compileSimple(source) ?? createEngine(re));
+  return createCompiled(source, groupNames, compileSimple(source) ?? createEngine(re), literalsOf(re));
 }
 
 function createEngine(re: RE2JS): MatchEngine {
@@ -118,12 +124,18 @@ function faultText(caught: unknown, source: string): string {
   return whole ? `error parsing regexp: ${reason}: \`${source}\`` : caught.message;
 }
 
-function createCompiled(source: string, groupNames: readonly string[], engine: MatchEngine): CompiledRegExp {
+function createCompiled(
+  source: string,
+  groupNames: readonly string[],
+  engine: MatchEngine,
+  literals: Literals | undefined,
+): CompiledRegExp {
   return {
     source,
     groupCount: groupNames.length - 1,
     groupNames,
     test: engine.test,
+    mayMatch: (holds) => literals === undefined || occur(literals, holds),
     match: (text, from = 0) => engine.match(text, from),
     expand: (template, text, indices) => expandTemplate(template, groupNames, text, indices),
     replaceAll(text, template) {
