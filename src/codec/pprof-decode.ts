@@ -1,25 +1,29 @@
 import { randomBytes } from "node:crypto";
-import { type AnyValue, type KeyValue, keyValue, stringValue } from "../pdata/any-value.js";
+import { type KeyValue, keyValue, stringValue } from "../pdata/any-value.js";
 import { ProfilesBuilder, type ScopeBuilder } from "../pdata/builder.js";
 import type { Profiles, ValueType } from "../pdata/profiles.js";
 import { WireError } from "../proto/wire.js";
 import { captureAttributes } from "./capture.js";
 import { gunzip, isGzip } from "./gunzip.js";
 import { invalid, looksLike, TooLargeError } from "./invalid.js";
-import { PprofEntries } from "./pprof-entries.js";
-import { indexPprof, type PprofIndex, readValueType, type ValueTypeIndices } from "./pprof-index.js";
-import { PprofLinks } from "./pprof-links.js";
-import { PprofLocations } from "./pprof-locations.js";
-import { PprofSamples } from "./pprof-samples.js";
-import { PprofTexts } from "./pprof-texts.js";
+import { PprofParts } from "./pprof-parts.js";
+import {
+  defaultSampleType,
+  docUrl,
+  dropFrames,
+  durationNanos,
+  keepFrames,
+  maxSampleTypes,
+  outputFloor,
+  outputRatio,
+  period,
+  SAMPLE,
+  SAMPLE_TYPE,
+  timeNanos,
+} from "./wasm/numbers.js";
 
 /** Bytes of one pprof, decompressed, unless a caller says otherwise. */
 export const defaultMaxBytes = 64 * 1024 * 1024;
-/** Sample types of one pprof: each becomes a profile with all samples. */
-const maxSampleTypes = 64;
-/** OTLP bytes that a pprof may take: this many for any, then this many times its own. */
-const outputFloor = 16 * 1024 * 1024;
-const outputRatio = 8;
 
 export interface PprofOptions {
   /** Largest pprof that is taken, decompressed. Default 64 MiB. */
@@ -92,28 +96,40 @@ export function decodePprof(bytes: Buffer, resource: readonly KeyValue[], option
 }
 
 function add(scope: ScopeBuilder, plain: Buffer, options: PprofOptions): PprofSummary {
-  const index = indexPprof(plain);
-  const texts = new PprofTexts(plain, index.strings, scope.builder);
-  const entries = new PprofEntries(index, texts, scope.builder);
-  const locations = new PprofLocations(index, entries, scope.builder);
-  const { samples } = index;
-  const sampleTypes = readSampleTypes(index, texts);
-  const periodType = textsOf(index.periodType, texts);
-  const attributes = [...profileAttributes(index, texts), ...(options.attributes ?? [])];
+  const { builder } = scope;
+  const parts = new PprofParts(builder.dictionary.wasm, plain);
+  parts.decodeTables();
+  const sampleCount = parts.count(SAMPLE);
+  const typeCount = parts.count(SAMPLE_TYPE);
+  if (typeCount > maxSampleTypes) {
+    throw new TooLargeError(`pprof: ${typeCount} sample types (at most ${maxSampleTypes})`);
+  }
+  const sampleTypes = parts.sampleTypes();
+  const periodType = parts.periodType();
+  const attributes = [...profileAttributes(parts), ...(options.attributes ?? [])];
   if (options.attributesFor) attributes.push(...options.attributesFor(sampleTypes));
-  if (sampleTypes.length === 0 && samples.length > 0) throw invalid("pprof", "missing sample type information");
+  if (typeCount === 0 && sampleCount > 0) throw invalid("pprof", "missing sample type information");
   attributes.push(...captureAttributes(options.captureId ?? newCaptureId(), sampleTypes));
-  const attributeIndices = attributes.map((attribute) => scope.builder.attribute(attribute));
-  const { period, durationNanos: durationNano } = index;
-  const timeUnixNano = timeOf(index.timeNanos, options);
-  const profiles = sampleTypes.map((sampleType) => {
-    const fields = { sampleType, periodType, period, timeUnixNano, durationNano, attributeIndices };
-    return scope.profile(fields, 10 * samples.length);
-  });
-  const links = new PprofLinks(index, scope.builder, options.profileIdIsSpan ?? false);
-  new PprofSamples(index, locations, texts, links, scope.builder, profiles, outputLimit(plain)).write();
-  const sampleCount = samples.length;
-  return { sampleTypes, periodType, period, timeUnixNano, durationNano, sampleCount, byteSize: plain.length };
+  const attributeIndices = attributes.map((attribute) => builder.attribute(attribute));
+  const durationNano = parts.scalar(durationNanos);
+  const fields = { periodType, period: parts.scalar(period), durationNano, attributeIndices };
+  const timeUnixNano = timeOf(parts.scalar(timeNanos), options);
+  const profiles = sampleTypes.map((sampleType) => scope.profile({ ...fields, sampleType, timeUnixNano }));
+  parts.decodeSamples(typeCount, options.profileIdIsSpan ?? false);
+  for (const profile of profiles) {
+    const { bytes, start, end } = parts.nextSamples();
+    profile.message.raw(bytes, start, end);
+    profile.sampleCount = sampleCount;
+  }
+  return {
+    sampleTypes,
+    periodType,
+    period: fields.period,
+    timeUnixNano,
+    durationNano,
+    sampleCount,
+    byteSize: plain.length,
+  };
 }
 
 const yearNano = 31_536_000_000_000_000n;
@@ -123,35 +139,19 @@ export function timeOf(timeNanos: bigint, { fallbackTimeUnixNano }: PprofOptions
   return timeNanos < yearNano ? (fallbackTimeUnixNano ?? timeNanos) : timeNanos;
 }
 
-function readSampleTypes(index: PprofIndex, texts: PprofTexts): ValueType[] {
-  const { data, length } = index.sampleTypes;
-  if (length > maxSampleTypes) throw new TooLargeError(`pprof: ${length} sample types (at most ${maxSampleTypes})`);
-  const types: ValueType[] = [];
-  for (let i = 0; i < length; i++) {
-    types.push(textsOf(readValueType(index.buf, data[2 * i], data[2 * i + 1]), texts));
-  }
-  return types;
-}
-
-function textsOf({ type, unit }: ValueTypeIndices, texts: PprofTexts): ValueType {
-  return { type: texts.short(type), unit: texts.short(unit) };
-}
-
 /** What OTLP has no field for. */
-function profileAttributes(index: PprofIndex, texts: PprofTexts): KeyValue[] {
+function profileAttributes(parts: PprofParts): KeyValue[] {
   const attributes: KeyValue[] = [];
-  const add = (key: string, at: bigint) => {
-    const text = texts.text(at);
+  const add = (key: string, field: number) => {
+    const text = parts.text(parts.scalar(field));
     if (text !== "") attributes.push(keyValue(key, stringValue(text)));
   };
-  add("pprof.profile.drop_frames", index.dropFrames);
-  add("pprof.profile.keep_frames", index.keepFrames);
-  if (index.comments.length > 0) {
-    const comments: AnyValue[] = index.comments.map((at) => stringValue(texts.short(at)));
-    attributes.push(keyValue("pprof.profile.comment", { type: "array", value: comments }));
-  }
-  add("pprof.profile.default_sample_type", index.defaultSampleType);
-  add("pprof.profile.doc_url", index.docUrl);
+  add("pprof.profile.drop_frames", dropFrames);
+  add("pprof.profile.keep_frames", keepFrames);
+  const comments = parts.comments().map(stringValue);
+  if (comments.length > 0) attributes.push(keyValue("pprof.profile.comment", { type: "array", value: comments }));
+  add("pprof.profile.default_sample_type", defaultSampleType);
+  add("pprof.profile.doc_url", docUrl);
   return attributes;
 }
 

@@ -1,6 +1,6 @@
 import type { ValueType } from "../pdata/profiles.js";
 import { PprofParts } from "./pprof-parts.js";
-import { durationNanos, period, SAMPLE, SAMPLE_TYPE, timeNanos } from "./wasm/numbers.js";
+import { durationNanos, period, SAMPLE, timeNanos } from "./wasm/numbers.js";
 
 /** What a pprof says of itself as a whole. */
 export interface PprofOutline {
@@ -21,25 +21,20 @@ export interface PprofOutline {
  * it. Throws what the decoder would throw.
  */
 export function outlineOf(plain: Buffer): PprofOutline | undefined {
-  const parts = new PprofParts(plain);
-  try {
-    return parts.check() ? readOutline(parts) : undefined;
-  } finally {
-    parts.release();
-  }
+  return PprofParts.read(plain, (parts) => (parts.check() ? readOutline(parts) : undefined));
 }
 
 function readOutline(parts: PprofParts): PprofOutline {
-  const types = parts.count(SAMPLE_TYPE);
+  const sampleTypes = parts.sampleTypes();
   const sampleCount = parts.count(SAMPLE);
-  const labelBytes = parts.labels * (parts.longestString + 64 + 5 * types);
+  const { labels, longestString } = parts.checked;
   return {
-    sampleTypes: Array.from({ length: types }, (_, i) => parts.sampleType(i)),
+    sampleTypes,
     periodType: parts.periodType(),
     period: parts.scalar(period),
     timeUnixNano: parts.scalar(timeNanos),
     durationNano: parts.scalar(durationNanos),
     sampleCount,
-    maxOutputBytes: 32 * sampleCount * types + labelBytes,
+    maxOutputBytes: 32 * sampleCount * sampleTypes.length + labels * (longestString + 64 + 5 * sampleTypes.length),
   };
 }

@@ -1,13 +1,12 @@
 import { LEN, VARINT, varintSize, Writer, writeVarint } from "../proto/wire.js";
 import type { KeyValue } from "./any-value.js";
 import { encodeAnyValue, encodeKeyValue } from "./any-value-codec.js";
-import { OutDictionary } from "./out-dictionary.js";
-import type { OutTable } from "./out-table.js";
+import { OpenDictionary, type WrittenDictionary } from "./open-dictionary.js";
 import { ProfileBuilder, type ProfileFields } from "./profile-builder.js";
 import { Profiles } from "./profiles.js";
 import type { Built } from "./rebuild.js";
 import type { ScanResult } from "./scan.js";
-import { ATTRIBUTE, FUNCTION, LINK, LOCATION, MAPPING, STACK, STRING, TABLES } from "./tables.js";
+import { ATTRIBUTE, FUNCTION, LINK, LOCATION, MAPPING, STACK, STRING } from "./tables.js";
 
 export { ProfileBuilder, type ProfileFields } from "./profile-builder.js";
 
@@ -42,10 +41,6 @@ const noBytes = Buffer.alloc(0);
 /** A Resource message without content. */
 const emptyResource = Buffer.from([0x0a, 0x00]);
 
-/** Dictionaries that finished builders left behind: their tables are large, and used again. */
-const spare: OutDictionary[] = [];
-const maxSpare = 2;
-
 /** Entries are written one at a time: one set of buffers serves all builders. */
 const scratch = { entry: new Writer(1024), line: new Writer(64) };
 
@@ -55,15 +50,12 @@ const scratch = { entry: new Writer(1024), line: new Writer(64) };
  * the builder away as a whole.
  */
 export class ProfilesBuilder {
-  private readonly dictionary: OutDictionary;
+  /** For who adds entries in the memory where they will stand. */
+  readonly dictionary = new OpenDictionary();
   private readonly scratch = scratch.entry;
   private readonly line = scratch.line;
   private readonly resources: ResourceBuilder[] = [];
   private finished = false;
-
-  constructor() {
-    this.dictionary = spare.pop() ?? new OutDictionary();
-  }
 
   /** Bytes of the dictionary so far. */
   get dictionaryBytes(): number {
@@ -71,13 +63,7 @@ export class ProfilesBuilder {
   }
 
   string(text: string): number {
-    if (text === "") return 0;
-    const { scratch } = this;
-    scratch.reset();
-    const length = Buffer.byteLength(text);
-    scratch.ensure(length);
-    scratch.buf.utf8Write(text, 0, length);
-    return this.entry(STRING, scratch.buf, 0, length);
+    return this.dictionary.string(text);
   }
 
   /** A string from its bytes [start, end), which the caller knows to be UTF-8. */
@@ -87,12 +73,7 @@ export class ProfilesBuilder {
 
   /** Index of the entry of this table (src/pdata/tables.ts) whose encoded content is [start, end) of `source`. */
   entry(table: number, source: Buffer, start: number, end: number): number {
-    return this.dictionary.tables[table].add(source, start, end);
-  }
-
-  /** A table of the dictionary, for who writes its entries where they will stand. */
-  table(table: number): OutTable {
-    return this.dictionary.tables[table];
+    return this.dictionary.entry(table, source, start, end);
   }
 
   /** Names are string_table indices. */
@@ -201,28 +182,34 @@ export class ProfilesBuilder {
     let profileCount = 0;
     for (const { bytes } of contents) size += 1 + varintSize(bytes) + bytes;
     for (const resource of this.resources) profileCount += resource.profileCount;
-    if (profileCount > 0) size += 1 + varintSize(this.dictionary.byteSize) + this.dictionary.byteSize;
+    const dictionary = profileCount > 0 ? this.dictionary.write() : undefined;
+    const dictionaryBytes = dictionary ? dictionary.end - dictionary.start : 0;
+    if (dictionary) size += 1 + varintSize(dictionaryBytes) + dictionaryBytes;
     const scanned = emptyScan(this.resources.length, profileCount);
     const out = new Writer(Math.max(size, 1));
     for (const [i, resource] of this.resources.entries()) resource.write(out, contents[i], scanned, i);
-    if (profileCount > 0) this.writeDictionary(out, scanned);
+    if (dictionary) writeDictionary(out, dictionary, scanned);
     for (const resource of this.resources) resource.release();
-    this.dictionary.reset();
-    if (spare.length < maxSpare) spare.push(this.dictionary);
+    this.dictionary.release();
     return { buf: out.finish(), scanned };
   }
 
-  private writeDictionary(out: Writer, scanned: ScanResult): void {
-    out.tag(2, LEN);
-    out.varint(this.dictionary.byteSize);
-    scanned.dictionaryStart = out.pos;
-    for (const table of TABLES) {
-      const { out: entries, count } = this.dictionary.tables[table];
-      out.raw(entries.buf, 0, entries.pos);
-      scanned.counts[table] = count;
-    }
-    scanned.dictionaryEnd = out.pos;
+  /** Gives back what was built so far. The builder ends with it. */
+  discard(): void {
+    if (this.finished) return;
+    this.finished = true;
+    for (const resource of this.resources) resource.release();
+    this.dictionary.release();
   }
+}
+
+function writeDictionary(out: Writer, { bytes, start, end, counts }: WrittenDictionary, scanned: ScanResult): void {
+  out.tag(2, LEN);
+  out.varint(end - start);
+  scanned.dictionaryStart = out.pos;
+  out.raw(bytes, start, end);
+  scanned.counts = counts;
+  scanned.dictionaryEnd = out.pos;
 }
 
 /** What a scan finds in a request of these numbers, before it has found it. */

@@ -1,4 +1,4 @@
-import { LEN, varintSize, Writer, writeVarint } from "../proto/wire.js";
+import { LEN, Writer, writeVarint } from "../proto/wire.js";
 import { STRING } from "./tables.js";
 
 const stringTag = (STRING << 3) | LEN;
@@ -38,50 +38,6 @@ export class OutTable {
     // Index 0 means "not set": but for "", an entry that holds only zeros stays an entry of its own.
     if (this.tag === stringTag) this.add(this.out.buf, 0, 0);
     else this.append(this.out.buf, 0, 0, 0);
-  }
-
-  /**
-   * Makes room to write an entry where it will stand: `out.pos` moves to where its content begins. `length` is about the
-   * content's length; up to five times as much may be written, and no other entry added, before `commit`.
-   */
-  begin(length: number): void {
-    const { out } = this;
-    out.ensure(5 * length + 32);
-    this.room = varintSize(length);
-    this.base = out.pos;
-    out.pos += 1 + this.room;
-  }
-
-  private room = 0;
-  private base = 0;
-
-  /** Index of the entry written since `begin`, up to `out.pos`; if there is an equal one, what was written is taken back. */
-  commit(): number {
-    const { out, base, room, slots, hashes } = this;
-    const { buf } = out;
-    const start = base + 1 + room;
-    const end = out.pos;
-    const hash = hashBytes(buf, start, end);
-    const mask = slots.length - 1;
-    let slot = hash & mask;
-    for (let found = slots[slot]; found !== 0; found = slots[slot]) {
-      if (hashes[found - 1] === hash && this.same(found - 1, buf, start, end)) {
-        out.pos = base;
-        return found - 1;
-      }
-      slot = (slot + 1) & mask;
-    }
-    slots[slot] = this.count + 1;
-    const length = end - start;
-    const size = varintSize(length);
-    if (size !== room) {
-      out.ensure(size);
-      out.buf.copyWithin(base + 1 + size, start, end);
-    }
-    out.buf[base] = this.tag;
-    writeVarint(out.buf, base + 1, length);
-    out.pos = base + 1 + size + length;
-    return this.note(base + 1 + size, out.pos, hash);
   }
 
   /** Index of the entry whose content is [start, end) of `source`. */

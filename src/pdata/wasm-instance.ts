@@ -22,6 +22,10 @@ export interface PdataExports {
   addDictionary(bytes: number, profiles: number, profileBytes: number): number;
   addProfile(bytes: number, from: number, to: number, isPart: boolean): void;
   finishBuild(): number;
+  openDictionary(): number;
+  entryRoom(bytes: number): number;
+  addEntry(table: number, bytes: number): number;
+  writeAsItIs(): number;
 }
 
 /** Compiled from wasm/ by scripts/build.mjs. */
@@ -30,6 +34,9 @@ const compiled = new WebAssembly.Module(readFileSync(new URL("pdata.wasm", impor
 const pageBytes = 65_536;
 /** Memory can grow but not shrink: an instance that took more than this is given up after use. */
 const keptBytes = 16 * 1024 * 1024;
+/** As many instances are kept that were taken, and each if it isn't larger. */
+const maxSpare = 2;
+const keptSpareBytes = 8 * 1024 * 1024;
 
 /** The WebAssembly code with a memory of its own. */
 export class WasmInstance {
@@ -55,6 +62,19 @@ export class WasmInstance {
     return WasmInstance.current;
   }
 
+  private static readonly spare: WasmInstance[] = [];
+
+  /** An instance for work that lasts: nobody else gets it before it is given back. */
+  static take(): WasmInstance {
+    return WasmInstance.spare.pop() ?? new WasmInstance();
+  }
+
+  /** Ends the work of who took the instance. */
+  giveBack(): void {
+    const { spare } = WasmInstance;
+    if (spare.length < maxSpare && this.bytes.length <= keptSpareBytes) spare.push(this);
+  }
+
   private grow(bytes: number): void {
     const missing = bytes - this.bytes.length;
     if (missing <= 0) return;
@@ -64,8 +84,9 @@ export class WasmInstance {
 
   /** Finds the memory anew after a call that may have made it larger. */
   refresh(): void {
+    // Memory that grew leaves the old view without bytes.
+    if (this.bytes.length !== 0) return;
     const { buffer } = this.exports.memory;
-    if (this.bytes.buffer === buffer) return;
     this.bytes = Buffer.from(buffer);
     this.view = new DataView(buffer);
   }

@@ -85,3 +85,45 @@ test("original payloads go with the profile; a batch without profiles has no dic
   empty.resource([]).scope();
   assert.equal(decodeOtlp(Buffer.concat(empty.finish().encode())).dictionary, null);
 });
+
+test("memory is used by the next builder, and given up where it has grown large", () => {
+  const first = new ProfilesBuilder();
+  first.string("a");
+  const { wasm } = first.dictionary;
+  first.discard();
+  const second = new ProfilesBuilder();
+  assert.equal(second.string("b"), 1);
+  assert.equal(second.dictionary.wasm, wasm);
+  const third = new ProfilesBuilder();
+  assert.equal(third.string("c"), 1);
+  assert.notEqual(third.dictionary.wasm, wasm);
+  assert.equal(second.string("x".repeat(9_000_000)), 2);
+  second.resource([]).scope().profile({ sampleType: cpu });
+  assert.equal(second.finish().dictionary.string(2).length, 9_000_000);
+  third.discard();
+  const fourth = new ProfilesBuilder();
+  assert.equal(fourth.string("d"), 1);
+  assert.notEqual(fourth.dictionary.wasm, wasm);
+  assert.ok(fourth.dictionary.wasm.bytes.length < 8_000_000);
+  fourth.discard();
+});
+
+test("entries are found again however many there are", () => {
+  const builder = new ProfilesBuilder();
+  const texts = Array.from({ length: 20_000 }, (_, i) => `${"ä".repeat(i % 5)}${i}`);
+  const indices = texts.map((text) => builder.string(text));
+  assert.deepEqual(
+    indices,
+    texts.map((_, i) => i + 1),
+  );
+  assert.deepEqual(
+    texts.map((text) => builder.string(text)),
+    indices,
+  );
+  builder.resource([]).scope().profile({ sampleType: cpu });
+  const { dictionary } = builder.finish();
+  assert.deepEqual(
+    indices.map((index) => dictionary.string(index)),
+    texts,
+  );
+});

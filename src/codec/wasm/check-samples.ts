@@ -27,7 +27,7 @@ export function areSamplesPlain(types: u32): bool {
       }
       if (tag === 0x10) values++;
       else if (tag === 0x08) {
-        if (findId(LOCATION, value) < 0) return false;
+        if (findId(LOCATION, value) === 0) return false;
       } else {
         if (p > end || value > maxListBytes || value > u64(end - p)) return false;
         const stop = p + usize(value);
@@ -55,7 +55,7 @@ function areLocationsKnown(p: usize, end: usize): bool {
       if (p >= end) break;
     }
     p = readVarint(p, end);
-    if (p === 0 || findId(LOCATION, varint) < 0) return false;
+    if (p === 0 || findId(LOCATION, varint) === 0) return false;
   }
   return p === end;
 }

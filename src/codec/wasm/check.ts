@@ -1,11 +1,11 @@
 import { readVarint, skipVarint, varint } from "../../pdata/wasm/primitives";
-import { isText } from "../../pdata/wasm/utf8";
 import { areSamplesPlain, openDense } from "./check-samples";
-import { addId, findId, idLimit, idList, openIds } from "./ids";
-import { CHECKED, COMMENTS, PERIOD_TYPE, SAMPLE_TYPES, SCALARS } from "./layout";
+import { claimId, findId, idLimit, idList, openIds } from "./ids";
+import { COMMENTS, PERIOD_TYPE, SAMPLE_TYPES, SCALARS } from "./layout";
 import { FUNCTION, LOCATION, MAPPING, maxSampleTypes, SAMPLE_TYPE } from "./numbers";
 import { count, entry, entryEnd, nextEntry, openTable, readSampleTypes, stringCount, strings } from "./parts";
 import { highBits, isShort, shortSize, shortValue } from "./short";
+import { areStringsText } from "./texts";
 
 /*
  * Checks that the pprof which is open is an ordinary one: everything in it is as the decoder wants it (ids, indices, UTF-8,
@@ -21,29 +21,6 @@ export function checkPprof(): bool {
   for (let i: u32 = 0; i < 2 * types; i++)
     if (!isShortText(load<u64>(usize(SAMPLE_TYPES) + (usize(i) << 3)))) return false;
   return areStringsText() && areScalarsPlain() && areTablesPlain() && areSamplesPlain(types);
-}
-
-/**
- * Tags, and lengths below 128, are ASCII: strings that stand behind one another are checked as one, and long ones part
- * them.
- */
-function areStringsText(): bool {
-  const past = strings + (usize(stringCount) << 3);
-  let start = usize(load<u32>(strings));
-  let end = start;
-  let longest: usize = 0;
-  for (let at = strings; at < past; at += 8) {
-    const from = usize(load<u32>(at));
-    const to = usize(load<u32>(at + 4));
-    if (to - from > longest) longest = to - from;
-    if (from - end > 2 || to - from > 0x7f) {
-      if (!isText(start, end)) return false;
-      start = from;
-    }
-    end = to;
-  }
-  store<u32>(CHECKED + 4, u32(longest));
-  return isText(start, end);
 }
 
 function isShortText(index: u64): bool {
@@ -66,10 +43,10 @@ function areScalarsPlain(): bool {
 }
 
 function areTablesPlain(): bool {
+  openIds(MAPPING, count(MAPPING));
+  openIds(FUNCTION, count(FUNCTION));
+  openIds(LOCATION, count(LOCATION));
   return (
-    openIds(MAPPING, count(MAPPING)) &&
-    openIds(FUNCTION, count(FUNCTION)) &&
-    openIds(LOCATION, count(LOCATION)) &&
     checkEntries(MAPPING, 10, (1 << 5) | (1 << 6)) &&
     checkEntries(FUNCTION, 5, (1 << 2) | (1 << 3) | (1 << 4)) &&
     checkLocations()
@@ -79,7 +56,6 @@ function areTablesPlain(): bool {
 /** Messages of nothing but varints, up to field `fields`, with their id in field 1; `indices` are those that name strings, as bits. */
 function checkEntries(table: u32, fields: u32, indices: u32): bool {
   const texts = u64(stringCount);
-  let position: u32 = 0;
   openTable(table);
   while (nextEntry()) {
     let p = entry;
@@ -99,8 +75,16 @@ function checkEntries(table: u32, fields: u32, indices: u32): bool {
       if (field === 1) id = value;
       else if (value >= texts && ((indices >>> field) & 1) !== 0) return false;
     }
-    if (p !== end || id === 0 || !addId(table, id, position++)) return false;
+    if (p !== end || id === 0 || !note(table, id)) return false;
   }
+  return true;
+}
+
+/** Notes an id; false where it is taken. */
+function note(table: u32, id: u64): bool {
+  const cell = claimId(table, id);
+  if (cell === 0) return false;
+  store<u32>(cell, 1);
   return true;
 }
 
@@ -137,10 +121,10 @@ function checkLocations(): bool {
       }
       if (tag === 0x08) id = value;
       // Pyroscope has another view of unknown mappings than google/pprof.
-      else if (tag === 0x10 && value !== 0 && findId(MAPPING, value) < 0) return false;
+      else if (tag === 0x10 && value !== 0 && findId(MAPPING, value) === 0) return false;
     }
-    if (p !== end || id === 0 || !addId(LOCATION, id, position++)) return false;
-    if (id !== u64(position)) dense = false;
+    if (p !== end || id === 0 || !note(LOCATION, id)) return false;
+    if (id !== u64(++position)) dense = false;
   }
   openDense(position, dense);
   return true;
@@ -162,7 +146,7 @@ function isLinePlain(p: usize, end: usize): bool {
       value = varint;
     }
     if (tag !== 0x08) continue;
-    known = value < limit ? load<u32>(list + (usize(value) << 2)) !== 0 : findId(FUNCTION, value) >= 0;
+    known = value < limit ? load<u32>(list + (usize(value) << 2)) !== 0 : findId(FUNCTION, value) !== 0;
   }
   return known && p === end;
 }

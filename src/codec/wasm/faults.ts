@@ -9,7 +9,21 @@ export const CONCATENATED = 65;
 export const MANY_COMMENTS = 66;
 export const NO_STRINGS = 67;
 export const FIRST_STRING = 68;
+/** It comes with a trap. */
 export const NO_MEMORY = 69;
+/** detail, detail2: the index, low and high half. */
+export const STRING_RANGE = 70;
+/** Plus the table. */
+export const ID_ZERO = 72;
+/** Plus the table. detail, detail2: the id. */
+export const ID_TAKEN = 80;
+export const UNKNOWN_FUNCTION = 88;
+/** detail, detail2: the id. */
+export const UNKNOWN_LOCATION = 89;
+/** detail: values; detail2: sample types. */
+export const VALUE_COUNT = 90;
+/** Samples take more than they may. detail, detail2: how much that is, low and high half. */
+export const OUTPUT_LIMIT = 91;
 
 /** Messages, for WRONG_TYPE; entries of tables have the numbers of these. */
 export const MESSAGE_VALUE_TYPE = 1;

@@ -1,10 +1,10 @@
 import { HASH_KEYS, HASH_LENGTH_KEY } from "../../pdata/wasm/layout";
 import { IDS } from "./layout";
-import { takeBytes } from "./parts";
+import { zeros } from "./memory";
 
 /**
- * The ids of mappings, functions and locations (any uint64), each with the position of its entry. Ids below a limit stand
- * in a list, others in a hash table with open addressing: rows of the id and its position. Positions are kept plus one.
+ * The ids of mappings, functions and locations (any uint64), each with a number that isn't 0. Ids below a limit stand in a
+ * list, others in a hash table with open addressing: rows of the id and its number.
  */
 
 const rowBytes: usize = 16;
@@ -14,61 +14,51 @@ function stateOf(table: u32): usize {
   return usize(IDS) + (usize(table) << 4);
 }
 
-/** Forgets the table's ids; `count` will come. False where the memory can't be had. */
-export function openIds(table: u32, count: u32): bool {
+/** Forgets the table's ids; `count` will come. */
+export function openIds(table: u32, count: u32): void {
   const limit = u64(count) * 2 + 16;
-  const list = takeBytes(limit << 2);
-  if (list === 0) return false;
-  memory.fill(list, 0, usize(limit) << 2);
   const at = stateOf(table);
-  store<u32>(at, u32(list));
+  store<u32>(at, u32(zeros(limit << 2)));
   store<u32>(at + 4, u32(limit));
   store<u32>(at + 8, 0);
-  return true;
 }
 
-/** Notes an id; false where it is taken, or the memory can't be had. */
-export function addId(table: u32, id: u64, position: u32): bool {
+/** Where the number of a new id goes; 0 where the id is taken. */
+export function claimId(table: u32, id: u64): usize {
   const at = stateOf(table);
   const limit = load<u32>(at + 4);
   if (id < u64(limit)) {
-    const slot = usize(load<u32>(at)) + (usize(id) << 2);
-    if (load<u32>(slot) !== 0) return false;
-    store<u32>(slot, position + 1);
-    return true;
+    const cell = usize(load<u32>(at)) + (usize(id) << 2);
+    return load<u32>(cell) === 0 ? cell : 0;
   }
-  if (load<u32>(at + 8) === 0 && !openRows(at, limit)) return false;
+  if (load<u32>(at + 8) === 0) openRows(at, limit);
   const row = rowOf(at, id);
-  if (load<u32>(row + 8) !== 0) return false;
+  if (load<u32>(row + 8) !== 0) return 0;
   store<u64>(row, id);
-  store<u32>(row + 8, position + 1);
-  return true;
+  return row + 8;
 }
 
-/** Position of the entry with this id, or -1. */
-export function findId(table: u32, id: u64): i32 {
+/** The number of this id; 0 where there is none. */
+export function findId(table: u32, id: u64): u32 {
   const at = stateOf(table);
-  if (id < u64(load<u32>(at + 4))) return i32(load<u32>(usize(load<u32>(at)) + (usize(id) << 2))) - 1;
-  return load<u32>(at + 8) === 0 ? -1 : i32(load<u32>(rowOf(at, id) + 8)) - 1;
+  if (id < u64(load<u32>(at + 4))) return load<u32>(usize(load<u32>(at)) + (usize(id) << 2));
+  return load<u32>(at + 8) === 0 ? 0 : load<u32>(rowOf(at, id) + 8);
 }
 
 /** The list of ids below `idLimit`. */
 export function idList(table: u32): usize {
   return usize(load<u32>(stateOf(table)));
 }
+
 export function idLimit(table: u32): u32 {
   return load<u32>(stateOf(table) + 4);
 }
 
-function openRows(at: usize, least: u32): bool {
+function openRows(at: usize, least: u32): void {
   let rows: u32 = 32;
   while (rows < least) rows <<= 1;
-  const start = takeBytes(u64(rows) * u64(rowBytes));
-  if (start === 0) return false;
-  memory.fill(start, 0, usize(rows) * rowBytes);
-  store<u32>(at + 8, u32(start));
+  store<u32>(at + 8, u32(zeros(u64(rows) * u64(rowBytes))));
   store<u32>(at + 12, rows - 1);
-  return true;
 }
 
 /** The row of this id, or the free one where it goes. Keys are drawn at random: a sender can't choose ids that collide. */

@@ -1,2 +1,5 @@
 export { checkPprof } from "./check";
-export { openParts, readSampleTypes } from "./parts";
+export { decodeSamples, decodeTables } from "./decode";
+export { clearMemory, openParts, placePprof, readSampleTypes } from "./parts";
+export { textAt } from "./texts";
+export { writeSamples } from "./write-samples";

@@ -20,3 +20,14 @@ export const COMMENTS = 3312;
 export const CHECKED = 3320;
 /** What is kept of ids, by field of Profile (./ids.ts): 8 times 4 u32. */
 export const IDS = 3328;
+/** Start and end of what was made for the other side: 2 u32. */
+export const SPAN = 3456;
+/** attribute_table indices of mappings' flags, [2 * flag + value], and of folded locations; 0 = not known yet: 9 u32. */
+export const FLAG_ATTRIBUTES = 3464;
+/** Keys of attributes, KEY_BYTES each: their length, and their text (./numbers.ts has the order). */
+export const KEYS = 3520;
+export const KEY_BYTES = 32;
+/** Per sample while samples are read: stack, fields of attributes and link, values (u32 each). */
+export const ROW_BYTES = 12;
+/** Start and end of each value of the sample that is read: 2 u32 for each of `maxSampleTypes`. */
+export const VALUES = 3776;

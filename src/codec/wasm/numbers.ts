@@ -19,3 +19,12 @@ export const docUrl = 15;
 export const maxSampleTypes = 64;
 /** Comments of one pprof: each becomes a string object. */
 export const maxComments = 10_000;
+
+/** OTLP bytes that the samples of a pprof may take: this many for any, then this many times its own. */
+export const outputFloor = 16_777_216;
+export const outputRatio = 8;
+
+/** Keys of attributes, by their place in the list of keys; the flags of mappings come first. */
+export const KEY_FOLDED = 4;
+export const KEY_BUILD_ID_GNU = 5;
+export const KEY_BUILD_ID_GO = 6;

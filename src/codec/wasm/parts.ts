@@ -1,19 +1,13 @@
-import { reach } from "../../pdata/wasm/arena";
+import { endGap, openArena } from "../../pdata/wasm/arena";
 import { LENGTH_PAST_END } from "../../pdata/wasm/faults";
 import { slot } from "../../pdata/wasm/indices";
+import { INPUT } from "../../pdata/wasm/layout";
 import { SPARE } from "../../pdata/wasm/out";
 import { fail, openLength, readVarint, skipField, spanEnd, varint } from "../../pdata/wasm/primitives";
-import {
-  CONCATENATED,
-  FIRST_STRING,
-  MANY_COMMENTS,
-  MESSAGE_PROFILE,
-  MESSAGE_VALUE_TYPE,
-  NO_MEMORY,
-  NO_STRINGS,
-} from "./faults";
+import { CONCATENATED, FIRST_STRING, MANY_COMMENTS, MESSAGE_PROFILE, MESSAGE_VALUE_TYPE, NO_STRINGS } from "./faults";
 import { field, readField, skipUnknown } from "./fields";
 import { COMMENTS, ENTRIES, NEXT, PERIOD_TYPE, SAMPLE_TYPES, SCALARS, TABLES } from "./layout";
+import { gap } from "./memory";
 import { maxComments, maxSampleTypes, SAMPLE_TYPE, STRING } from "./numbers";
 
 /*
@@ -28,15 +22,17 @@ export let stringCount: u32 = 0;
 
 let comments: usize = 0;
 let commentCount: u32 = 0;
-/** Where the next list will stand: lists are behind the pprof. */
-let free: usize = 0;
+/** Bytes of the largest entry that is no string. */
+export let largestEntry: usize = 0;
 
-/** Room for `bytes` behind what was taken before, eight bytes aligned; 0 where the memory can't be had. */
-export function takeBytes(bytes: u64): usize {
-  const at = (free + 7) & ~7;
-  if (!reach(u64(at) + bytes + u64(SPARE))) return fail(NO_MEMORY, 0);
-  free = at + usize(bytes);
-  return at;
+/** Where the pprof of so many bytes is to be put before openParts. */
+export function placePprof(bytes: u32): usize {
+  return gap(u64(bytes) + u64(SPARE));
+}
+
+/** Forgets what was in the memory. */
+export function clearMemory(): void {
+  openArena(INPUT);
 }
 
 /** Walks the top level of the pprof in [p, end), and notes where its strings are. */
@@ -44,20 +40,20 @@ export function openParts(p: usize, end: usize): bool {
   memory.fill(SCALARS, 0, SAMPLE_TYPES - SCALARS);
   memory.fill(ENTRIES, 0, 32);
   commentCount = 0;
-  free = end + SPARE;
-  comments = takeBytes(u64(maxComments) << 3);
-  if (comments === 0 || !walk(p, end)) return false;
-  free = comments + (usize(commentCount) << 3);
+  largestEntry = 0;
+  comments = gap(u64(maxComments) << 3);
+  if (!walk(p, end)) return false;
+  endGap(comments + (usize(commentCount) << 3));
   stringCount = count(STRING);
   if (stringCount === 0) return failed(NO_STRINGS);
-  if (!listEntries(p, end)) return false;
+  listEntries(p, end);
   strings = usize(load<u32>(slot(TABLES, STRING)));
   store<u32>(COMMENTS, u32(comments));
   store<u32>(COMMENTS + 4, commentCount);
   return load<u32>(strings) === load<u32>(strings + 4) ? true : failed(FIRST_STRING);
 }
 
-function failed(code: i32): bool {
+export function failed(code: i32): bool {
   return fail(code, 0) !== 0;
 }
 
@@ -94,10 +90,9 @@ function walk(p: usize, end: usize): bool {
 }
 
 /** Makes a list of every table: start and end of each entry. The walk has passed the same bytes. */
-function listEntries(p: usize, end: usize): bool {
+function listEntries(p: usize, end: usize): void {
   for (let table: u32 = 1; table <= u32(STRING); table++) {
-    const list = takeBytes(u64(count(table)) << 3);
-    if (list === 0) return false;
+    const list = gap(u64(count(table)) << 3);
     store<u32>(slot(TABLES, table), u32(list));
     store<u32>(slot(NEXT, table), u32(list));
   }
@@ -123,9 +118,9 @@ function listEntries(p: usize, end: usize): bool {
     const at = usize(load<u32>(next));
     store<u64>(at, u64(p) | (u64(stop) << 32));
     store<u32>(next, u32(at) + 8);
+    if (stop - p > largestEntry && table !== u32(STRING)) largestEntry = stop - p;
     p = stop;
   }
-  return true;
 }
 
 /** A field that isn't part of a table. */

@@ -30,6 +30,48 @@ export function take(index: u32, key: u32): usize {
   return content;
 }
 
+/**
+ * Takes `bytes`, aligned to eight, for what is no record: who goes through the records passes over them. 0 where the memory
+ * can't be had.
+ */
+export function takeGap(bytes: u64): usize {
+  const start = (top + GAP_HEAD + 7) & ~7;
+  if (!reserve(u64(start - top) + bytes)) return 0;
+  store<u32>(top, 0);
+  store<u32>(top + 4, 0);
+  lastGap = top;
+  endGap(start + usize(bytes));
+  return start;
+}
+
+/** Bytes before a gap's content: the head of a record without a key, and where the next record begins. */
+const GAP_HEAD: usize = 12;
+let lastGap: usize = 0;
+
+/** Gives back what is not used of the gap that was taken last. */
+export function endGap(end: usize): void {
+  store<u32>(lastGap + 8, u32(end));
+  top = end;
+}
+
+/** The record behind this one, gaps included. */
+export function nextRecord(record: usize): usize {
+  const key = load<u32>(record + 4);
+  return key === 0 ? usize(load<u32>(record + 8)) : record + RECORD_HEAD + usize(key >>> 3);
+}
+
+/** Makes room for `bytes` behind `top`, and for what is read besides; false where the memory can't be had. */
+export function reserve(bytes: u64): bool {
+  const end = u64(top) + bytes + headroom;
+  const held = u64(memory.size()) << 16;
+  if (end <= held) return true;
+  // In large steps: whoever sees the memory has to find it anew after each.
+  return reach(end + (held >>> 1)) || reach(end);
+}
+
+/** Bytes that may be read or overwritten behind what was asked for. */
+const headroom: u64 = 64;
+
 /** Makes the memory reach `end`; false where it can't. */
 export function reach(end: u64): bool {
   const held = u64(memory.size()) << 16;

@@ -1,4 +1,4 @@
-import { keyOf, RECORD_HEAD, take, top } from "./arena";
+import { keyOf, RECORD_HEAD, reserve, take, top } from "./arena";
 import { slot } from "./indices";
 import { HASH_KEYS, HASH_KEYS_END, HASH_LENGTH_KEY, HASH_OUT_KEY, OUT_BYTES, OUT_COUNTS } from "./layout";
 import { STACK, STRING } from "./numbers";
@@ -17,6 +17,9 @@ let shift: u32 = 0;
 let lastRow: u32 = 0;
 /** Entries in the hash table. */
 let held: u32 = 0;
+
+/** More entries than this the hash table can't have: its rows are one record. */
+const mostHeld: u32 = 1 << 24;
 
 /** Bytes that `growRows` takes at most to have room for so many entries more. */
 export function rowBytes(more: u32): u64 {
@@ -62,8 +65,23 @@ export function growRows(more: u32): void {
   }
 }
 
-/** Index of the entry whose content is [start, end); equal content gets the same index. */
+/** Makes room for one more entry of so many bytes; false where the memory can't be had. */
+export function reserveEntry(bytes: u64): bool {
+  if (held * 2 >= lastRow) {
+    const more = held + 64;
+    if (held > mostHeld || !reserve(rowBytes(more) + bytes)) return false;
+    growRows(more);
+  }
+  return reserve(bytes + u64(RECORD_HEAD));
+}
+
+/** Index of the entry whose content is [start, end); equal content gets the same index. There is room for it. */
 export function intern(table: u32, start: usize, end: usize): u32 {
+  return load<u32>(internRecord(table, start, end));
+}
+
+/** As `intern`; returns the record, which begins with the index. */
+export function internRecord(table: u32, start: usize, end: usize): usize {
   const length = end - start;
   const key = keyOf(table, u32(length));
   const hash = hashOf(key, start, end);
@@ -73,7 +91,7 @@ export function intern(table: u32, start: usize, end: usize): u32 {
     if (row === 0) break;
     if (u32(row) === hash) {
       const record = usize(row >>> 32);
-      if (load<u32>(record + 4) === key && isSame(record + RECORD_HEAD, start, length)) return load<u32>(record);
+      if (load<u32>(record + 4) === key && isSame(record + RECORD_HEAD, start, length)) return record;
     }
     i = (i + 1) & lastRow;
   }
@@ -82,14 +100,15 @@ export function intern(table: u32, start: usize, end: usize): u32 {
   return append(table, start, length);
 }
 
-function append(table: u32, start: usize, length: usize): u32 {
+function append(table: u32, start: usize, length: usize): usize {
   const count = slot(OUT_COUNTS, table);
   const bytes = slot(OUT_BYTES, table);
   const index = load<u32>(count);
   store<u32>(count, index + 1);
   store<u32>(bytes, load<u32>(bytes) + u32(varintSize(u32(length)) + length) + 1);
+  const record = top;
   copy(take(index, keyOf(table, u32(length))), start, length);
-  return index;
+  return record;
 }
 
 function isSame(a: usize, b: usize, length: usize): bool {

@@ -16,7 +16,7 @@ export const FLAGS = 1112;
 export const NEWEST = 1120;
 
 /** Where the request stands that is scanned. What a build works with begins there too: one or the other is under way. */
-export const INPUT = 4096;
+export const INPUT = 5120;
 
 /** Keys of the hash by which entries are found, drawn at random: u64 each, two of them odd. */
 export const HASH_KEYS = 256;

@@ -1,4 +1,4 @@
-import { firstRecord, RECORD_HEAD, reach, top } from "./arena";
+import { firstRecord, nextRecord, RECORD_HEAD, reach, reserve, top } from "./arena";
 import { locationAt, moveBytes, moveStack, placeLocation, planMoves } from "./hot-locations";
 import { slot } from "./indices";
 import { BUILT, OUT_BYTES, OUT_COUNTS, SOURCE } from "./layout";
@@ -18,20 +18,31 @@ export function writeDictionary(growth: u32): bool {
   if (!reach(u64(top) + bytes)) return false;
   const work = (top + 7) & ~7;
   const isMoved = planMoves(work, locations);
-  const start = work + usize(moveBytes(locations));
+  writeTables(work + usize(moveBytes(locations)), isMoved);
+  return true;
+}
+
+/** As writeDictionary, with every entry where it is. */
+export function writeAsItIs(): bool {
+  let bytes: u64 = 0;
+  for (let table: u32 = 1; table <= u32(STACK); table++) bytes += u64(load<u32>(slot(OUT_BYTES, table)));
+  if (!reserve(bytes)) return false;
+  writeTables(top, false);
+  return true;
+}
+
+function writeTables(start: usize, isMoved: bool): void {
   openTables(start);
-  for (let record = firstRecord; record < top; ) {
+  for (let record = firstRecord; record < top; record = nextRecord(record)) {
     const table = load<u32>(record + 4) & 7;
-    const length = usize(load<u32>(record + 4) >>> 3);
     if (isMoved && table === u32(LOCATION)) placeLocation(record);
-    else if (isMoved && table === u32(STACK)) writeMoved(record, length);
+    else if (isMoved && table === u32(STACK)) writeMoved(record, usize(load<u32>(record + 4) >>> 3));
     else if (table !== 0) write(record, table);
-    record += RECORD_HEAD + length;
   }
+  const locations = load<u32>(slot(OUT_COUNTS, LOCATION));
   if (isMoved) for (let i: u32 = 0; i < locations; i++) write(locationAt(i), LOCATION);
   store<u32>(BUILT, u32(start));
   store<u32>(BUILT + 4, load<u32>(slot(SOURCE, STACK)));
-  return true;
 }
 
 /** Notes where each table begins; the stacks, whose bytes change, come last. */

@@ -1,0 +1,17 @@
+import { putVarint } from "../../pdata/wasm/out";
+
+/** Writes a varint of 64 bits; returns the position behind it. */
+export function putLong(out: usize, value: u64): usize {
+  while (value > 0xffffffff) {
+    store<u8>(out++, (value & 0x7f) | 0x80);
+    value >>>= 7;
+  }
+  return putVarint(out, u32(value));
+}
+
+/** A field of type varint; nothing for 0, proto3's default. */
+export function putField(out: usize, tag: u32, value: u64): usize {
+  if (value === 0) return out;
+  store<u8>(out, tag);
+  return putLong(out + 1, value);
+}
