@@ -16,7 +16,7 @@ import { decodeWriteRaw, type RawSeries } from "./write-raw.js";
 const store = "/parca.profilestore.v1alpha1.ProfileStoreService";
 const debugInfo = "/parca.debuginfo.v1alpha1.DebuginfoService";
 const arrowMessage =
-  "Arrow records are not taken here: start parca-agent with --remote-store-format=otlp and send to an otlp receiver, or use WriteRaw";
+  "Arrow records are not taken here: send OTLP to an otlp receiver (parca-agent newer than 0.49: --remote-store-format=otlp), or use WriteRaw";
 /** ShouldInitiateUploadResponse { reason 2 }, its first field false. */
 const noUpload = Buffer.concat([Buffer.from([0x12, 29]), Buffer.from("debug information isn't taken")]);
 const shutdownGraceMs = 5000;

@@ -17,6 +17,18 @@ const service = "/parca.profilestore.v1alpha1.ProfileStoreService";
 const type = loadProto("parca.proto").lookupType("parca.profilestore.v1alpha1.WriteRawRequest");
 const pprof = (name: string) => readFileSync(`test/fixtures/wire/net-http-pprof/${name}.pb.gz`);
 
+interface Recording {
+  readonly file: string;
+  readonly profiles: readonly {
+    readonly series_labels: Readonly<Record<string, string>>;
+    readonly sample_types: readonly { type: string; unit: string; total: number }[];
+    readonly time_nanos: string;
+    readonly duration_nanos: string;
+  }[];
+}
+
+const manifest: Recording[] = JSON.parse(readFileSync("test/fixtures/wire/manifest.json", "utf8"));
+
 interface Series {
   labels: Record<string, string>;
   profiles: Buffer[];
@@ -103,6 +115,41 @@ describe("parca receiver", () => {
     assert.equal(ctx.client?.transport, "grpc");
   });
 
+  it("takes what a Parca that scrapes for others writes, with google/pprof's totals", async () => {
+    const recordings = manifest.filter(({ file }) => file.startsWith("parca/"));
+    assert.equal(recordings.length, 5);
+    for (const {
+      file,
+      profiles: [expected],
+    } of recordings) {
+      const sink = await run();
+      await call(`${service}/WriteRaw`, readFileSync(`test/fixtures/wire/${file}`));
+      const [{ profiles }] = sink.taken;
+      const { __name__, service_name, ...labels } = expected.series_labels;
+      assert.deepEqual(
+        Object.fromEntries(profiles.resources[0].attributes.map(({ key, value }) => [key, value.value])),
+        { "service.name": service_name, ...labels },
+      );
+      const inside = profilesOf(profiles);
+      assert.deepEqual(
+        totalsOf(inside),
+        Object.fromEntries(
+          expected.sample_types.map(({ type: name, unit, total }) => [`${name}/${unit}`, BigInt(total)]),
+        ),
+      );
+      assert.deepEqual(
+        inside.map(({ attributes, timeUnixNano, durationNano }) => [
+          findAttribute(attributes, "pyroscope.name")?.value.value,
+          String(timeUnixNano),
+          String(durationNano),
+        ]),
+        expected.sample_types.map(() => [__name__, expected.time_nanos, expected.duration_nanos]),
+      );
+      client?.close();
+      await receiver?.shutdown();
+    }
+  });
+
   it("hands pprofs on as they came until somebody looks inside, with the receiver's scope around them then", async () => {
     const sink = await run();
     const bytes = pprof("mutex-1");
@@ -185,7 +232,10 @@ describe("parca receiver", () => {
 
   it("says of the Arrow calls that OTLP is the way, before the stream ends", async () => {
     await run();
-    await assert.rejects(call(`${service}/WriteArrow`, Buffer.from([0x0a, 0])), { code: 12, details: /format=otlp/ });
+    await assert.rejects(call(`${service}/WriteArrow`, Buffer.from([0x0a, 0])), {
+      code: 12,
+      details: /--remote-store-format=otlp/,
+    });
     const stream = client?.makeBidiStreamRequest(`${service}/Write`, identity, identity);
     stream?.write(Buffer.from([0x0a, 0]));
     const error = await new Promise<ServiceError>((resolve) => {
