@@ -112,9 +112,9 @@ function add(scope: ScopeBuilder, plain: Buffer, options: PprofOptions): PprofSu
   attributes.push(...captureAttributes(options.captureId ?? newCaptureId(), sampleTypes));
   const attributeIndices = attributes.map((attribute) => builder.attribute(attribute));
   const durationNano = parts.scalar(durationNanos);
-  const fields = { periodType, period: parts.scalar(period), durationNano, attributeIndices };
   const timeUnixNano = timeOf(parts.scalar(timeNanos), options);
-  const profiles = sampleTypes.map((sampleType) => scope.profile({ ...fields, sampleType, timeUnixNano }));
+  const fields = { periodType, period: parts.scalar(period), timeUnixNano, durationNano, attributeIndices };
+  const profiles = scope.profilesOf(sampleTypes, fields);
   parts.decodeSamples(typeCount, options.profileIdIsSpan ?? false);
   for (const profile of profiles) {
     const { bytes, start, end } = parts.nextSamples();

@@ -145,7 +145,8 @@ export class PprofParts {
 
   sampleTypes(): ValueType[] {
     const read = this.run(() => this.exports.readSampleTypes());
-    const types = Array.from({ length: read }, (_, i) => this.valueType(SAMPLE_TYPES + 16 * i));
+    const types: ValueType[] = [];
+    for (let i = 0; i < read; i++) types.push(this.valueType(SAMPLE_TYPES + 16 * i));
     if (read < this.count(SAMPLE_TYPE)) throw pprofFault(this.wasm);
     return types;
   }
@@ -161,17 +162,20 @@ export class PprofParts {
 
   comments(): string[] {
     const { view } = this.wasm;
-    const [list, count] = [view.getUint32(COMMENTS, true), view.getUint32(COMMENTS + 4, true)];
-    return Array.from({ length: count }, (_, i) => this.shortText(view.getBigInt64(list + 8 * i, true)));
+    const list = view.getUint32(COMMENTS, true);
+    const comments: string[] = [];
+    for (let i = 0; i < view.getUint32(COMMENTS + 4, true); i++) {
+      comments.push(this.shortText(view.getBigInt64(list + 8 * i, true)));
+    }
+    return comments;
   }
 
   /** The text of a string. Bytes that are no UTF-8 become U+FFFD. */
   text(index: bigint): string {
-    if (index < 0n || index >= BigInt(this.count(STRING))) {
-      throw invalid("pprof", `string index ${index} is out of range`);
-    }
     if (index === 0n) return "";
-    this.run(() => this.exports.textAt(Number(index)));
+    const at = Number(index);
+    if (at < 0 || at >= this.count(STRING)) throw invalid("pprof", `string index ${index} is out of range`);
+    this.run(() => this.exports.textAt(at));
     const { bytes, view } = this.wasm;
     return bytes.utf8Slice(view.getUint32(SPAN, true), view.getUint32(SPAN + 4, true));
   }

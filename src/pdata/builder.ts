@@ -3,7 +3,7 @@ import type { KeyValue } from "./any-value.js";
 import { encodeAnyValue, encodeKeyValue } from "./any-value-codec.js";
 import { OpenDictionary, type WrittenDictionary } from "./open-dictionary.js";
 import { ProfileBuilder, type ProfileFields } from "./profile-builder.js";
-import { Profiles } from "./profiles.js";
+import { Profiles, type ValueType } from "./profiles.js";
 import type { Built } from "./rebuild.js";
 import type { ScanResult } from "./scan.js";
 import { ATTRIBUTE, FUNCTION, LINK, LOCATION, MAPPING, STACK, STRING } from "./tables.js";
@@ -315,6 +315,16 @@ export class ScopeBuilder {
       for (const attribute of attributes) head.message(3, () => encodeKeyValue(head, attribute));
     });
     this.head = head.finish();
+  }
+
+  /** One profile per sample type, with the same fields besides. */
+  profilesOf(sampleTypes: readonly ValueType[], fields: Omit<ProfileFields, "sampleType">): ProfileBuilder[] {
+    const profiles: ProfileBuilder[] = [];
+    for (const sampleType of sampleTypes) {
+      profiles.push(new ProfileBuilder(this.builder, { ...fields, sampleType }, 256, profiles[0]));
+    }
+    this.profiles.push(...profiles);
+    return profiles;
   }
 
   /** `sampleBytes`: bytes of samples to make room for at once. */

@@ -13,12 +13,16 @@ export interface WrittenDictionary {
 /** Bytes that are copied faster one by one than by a call. */
 const fewBytes = 48;
 
+const mostStrings = 64;
+
 /**
  * A dictionary being built, in WebAssembly memory of its own until `release`. Entries are interned by content: equal
  * content gets the same index, and every table begins with its zero entry.
  */
 export class OpenDictionary {
   private held: WasmInstance | undefined;
+  /** The first strings that came as such: names of types and keys, which come again and again. */
+  private readonly strings = new Map<string, number>();
 
   /** The memory that it is in. What adds to it there calls `refresh` of the instance afterwards. */
   get wasm(): WasmInstance {
@@ -35,6 +39,14 @@ export class OpenDictionary {
 
   string(text: string): number {
     if (text === "") return 0;
+    const known = this.strings.get(text);
+    if (known !== undefined) return known;
+    const index = this.newString(text);
+    if (this.strings.size < mostStrings) this.strings.set(text, index);
+    return index;
+  }
+
+  private newString(text: string): number {
     // A UTF-16 unit becomes three bytes at most; long texts are measured.
     const at = this.room(text.length < 256 ? 3 * text.length : Buffer.byteLength(text));
     const { wasm } = this;
@@ -66,7 +78,7 @@ export class OpenDictionary {
     wasm.refresh();
     if (!isWritten) throw new RangeError("a dictionary of this size needs more memory than WebAssembly can have");
     const { view, bytes } = wasm;
-    const counts = Int32Array.from({ length: 8 }, (_, table) => view.getUint32(OUT_COUNTS + 4 * table, true));
+    const counts = new Int32Array(bytes.buffer, OUT_COUNTS, 8).slice();
     counts[0] = 0;
     return { bytes, start: view.getUint32(BUILT, true), end: view.getUint32(BUILT + 4, true), counts };
   }

@@ -35,14 +35,27 @@ export class ProfileBuilder {
   readonly endNano: number;
   private readonly payload: { readonly format: string; readonly bytes: Buffer } | undefined;
 
-  constructor(builder: ProfilesBuilder, fields: ProfileFields, sampleBytes: number) {
+  /** Where the message says what the type is, and where that ends which it says besides. */
+  private readonly typeEnd: number;
+  private readonly headEnd: number;
+
+  /** `sibling`: a profile whose fields were the same but for the sample type. */
+  constructor(builder: ProfilesBuilder, fields: ProfileFields, sampleBytes: number, sibling?: ProfileBuilder) {
     this.message = spare.pop() ?? new Writer(1024);
     this.message.ensure(128 + sampleBytes);
     this.payload = fields.originalPayload;
-    const time = Number(BigInt.asIntN(64, fields.timeUnixNano ?? 0n));
-    const duration = Number(BigInt.asIntN(64, fields.durationNano ?? 0n));
-    this.endNano = time > 0 ? time + Math.max(0, duration) : 0;
-    writeHead(this.message, builder, fields);
+    valueType(this.message, builder, 1, fields.sampleType);
+    this.typeEnd = this.message.pos;
+    if (sibling) {
+      this.endNano = sibling.endNano;
+      this.message.raw(sibling.message.buf, sibling.typeEnd, sibling.headEnd);
+    } else {
+      const time = Number(BigInt.asIntN(64, fields.timeUnixNano ?? 0n));
+      const duration = Number(BigInt.asIntN(64, fields.durationNano ?? 0n));
+      this.endNano = time > 0 ? time + Math.max(0, duration) : 0;
+      writeHead(this.message, builder, fields);
+    }
+    this.headEnd = this.message.pos;
   }
 
   /**
@@ -111,8 +124,8 @@ function payloadHead(payload: { readonly format: string; readonly bytes: Buffer 
   return head;
 }
 
+/** All but the sample type. */
 function writeHead(out: Writer, builder: ProfilesBuilder, fields: ProfileFields): void {
-  valueType(out, builder, 1, fields.sampleType);
   if (fields.timeUnixNano) {
     out.tag(3, FIXED64);
     out.fixed64(fields.timeUnixNano);
@@ -131,16 +144,18 @@ function writeHead(out: Writer, builder: ProfilesBuilder, fields: ProfileFields)
 function valueType(out: Writer, builder: ProfilesBuilder, field: number, { type, unit }: ValueType): void {
   const typeIndex = builder.string(type);
   const unitIndex = builder.string(unit);
-  out.message(field, () => {
-    if (typeIndex !== 0) {
-      out.tag(1, VARINT);
-      out.varint(typeIndex);
-    }
-    if (unitIndex !== 0) {
-      out.tag(2, VARINT);
-      out.varint(unitIndex);
-    }
-  });
+  out.tag(field, LEN);
+  const start = out.pos;
+  out.varint(0);
+  if (typeIndex !== 0) {
+    out.tag(1, VARINT);
+    out.varint(typeIndex);
+  }
+  if (unitIndex !== 0) {
+    out.tag(2, VARINT);
+    out.varint(unitIndex);
+  }
+  out.closeLength(start);
 }
 
 function number64(out: Writer, field: number, value: bigint | undefined): void {

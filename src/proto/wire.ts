@@ -234,12 +234,15 @@ export class Writer {
 
   varint64(value: bigint): void {
     this.ensure(10);
-    let rest = BigInt.asUintN(64, value);
-    while (rest > 0x7fn) {
-      this.buf[this.pos++] = Number(rest & 0x7fn) | 0x80;
-      rest >>= 7n;
+    // In halves: a step with a bigint makes a new one.
+    let low = Number(BigInt.asUintN(32, value));
+    let high = Number(BigInt.asUintN(32, value >> 32n));
+    while (high !== 0) {
+      this.buf[this.pos++] = (low & 0x7f) | 0x80;
+      low = ((low >>> 7) | (high << 25)) >>> 0;
+      high >>>= 7;
     }
-    this.buf[this.pos++] = Number(rest);
+    this.pos = writeVarint(this.buf, this.pos, low);
   }
 
   fixed64(value: bigint): void {

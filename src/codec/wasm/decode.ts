@@ -1,7 +1,10 @@
+import { expectEntries } from "../../pdata/wasm/intern";
 import { readFunctions, readMappings } from "./entries";
 import { openGrowth } from "./growth";
 import { openLinks } from "./links";
 import { openScratch, readLocations } from "./locations";
+import { FUNCTION, LOCATION, SAMPLE, STRING } from "./numbers";
+import { count } from "./parts";
 import { readSamples } from "./samples";
 import { openTexts } from "./texts";
 
@@ -11,6 +14,8 @@ import { openTexts } from "./texts";
  */
 
 export function decodeTables(): bool {
+  // Most strings, functions, locations and stacks become entries.
+  expectEntries(count(STRING) + count(FUNCTION) + count(LOCATION) + count(SAMPLE));
   openTexts();
   openScratch();
   return readMappings() && readFunctions() && readLocations();

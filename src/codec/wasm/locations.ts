@@ -11,7 +11,7 @@ import { gap, needEntry } from "./memory";
 import { FUNCTION, KEY_FOLDED, LOCATION, MAPPING } from "./numbers";
 import { count, entry, entryEnd, largestEntry, nextEntry, openTable } from "./parts";
 import { isShort, shortSize, shortValue } from "./short";
-import { putField } from "./values";
+import { putField, putIndex } from "./values";
 
 /*
  * Location { id 1, mapping_id 2, address 3, line 4, is_folded 5 }     Line { function_id 1, line 2, column 3 }
@@ -44,31 +44,47 @@ function readLocation(p: usize, end: usize): bool {
   let address: u64 = 0;
   let isFolded = false;
   while (p < end) {
-    p = readField(p, end);
-    if (p === 0) return false;
-    const tag = field;
-    if (tag === 0x22) {
-      p = openLength(p, end);
-      if (p === 0) return false;
-      const stop = spanEnd;
-      out = putLine(out, p, stop);
+    const head = load<u32>(p);
+    let tag = head & 0xff;
+    let value = u64(shortValue(head >>> 8));
+    if (tag === 0x22 && (head & 0x8000) === 0) {
+      const stop = p + 2 + usize((head >>> 8) & 0xff);
+      if (stop > end) return openLength(p + 1, end) !== 0;
+      out = putLine(out, p + 2, stop);
       if (out === 0) return false;
       p = stop;
       continue;
     }
-    if (tag !== 0x08 && tag !== 0x10 && tag !== 0x18 && tag !== 0x28) {
-      p = skipUnknown(p, end, 5, MESSAGE_LOCATION);
+    if (isShort(head >>> 8) && (tag === 0x08 || tag === 0x10)) p += 1 + shortSize(head >>> 8);
+    else {
+      p = readField(p, end);
       if (p === 0) return false;
-      continue;
+      tag = field;
+      if (tag === 0x22) {
+        p = openLength(p, end);
+        if (p === 0) return false;
+        const stop = spanEnd;
+        out = putLine(out, p, stop);
+        if (out === 0) return false;
+        p = stop;
+        continue;
+      }
+      if (tag !== 0x08 && tag !== 0x10 && tag !== 0x18 && tag !== 0x28) {
+        p = skipUnknown(p, end, 5, MESSAGE_LOCATION);
+        if (p === 0) return false;
+        continue;
+      }
+      p = readVarint(p, end);
+      if (p === 0) return false;
+      value = varint;
     }
-    p = readVarint(p, end);
-    if (p === 0) return false;
-    if (tag === 0x08) id = varint;
+    if (tag === 0x08) id = value;
     // An unknown mapping reads as none, as google/pprof has it.
-    else if (tag === 0x10) mapping = findId(MAPPING, varint);
-    else if (tag === 0x18) address = varint;
-    else isFolded = varint !== 0;
+    else if (tag === 0x10) mapping = findId(MAPPING, value);
+    else if (tag === 0x18) address = value;
+    else isFolded = value !== 0;
   }
+  if (p > end) return fail(TRUNCATED_VARINT, p) !== 0;
   const cell = claim(LOCATION, id);
   if (cell === 0) return false;
   if (isFolded) {
@@ -118,7 +134,7 @@ function putLine(out: usize, p: usize, stop: usize): usize {
   store<u16>(out, 0x1a);
   const start = out + 2;
   store<u8>(start, 0x08);
-  let end = putVarint(start + 1, functionIndex(position - 1));
+  let end = putIndex(start + 1, functionIndex(position - 1));
   end = putField(end, 0x10, line);
   end = putField(end, 0x18, column);
   store<u8>(start - 1, u32(end - start));

@@ -2,7 +2,7 @@ import { RECORD_HEAD, top } from "../../pdata/wasm/arena";
 import { LARGE_VARINT, TRUNCATED_VARINT } from "../../pdata/wasm/faults";
 import { intern } from "../../pdata/wasm/intern";
 import { STACK } from "../../pdata/wasm/numbers";
-import { closeLength, copy, putShort, putVarint, varintSize } from "../../pdata/wasm/out";
+import { closeLength, copy, varintSize } from "../../pdata/wasm/out";
 import { fail, openLength, readVarint, spanEnd, varint } from "../../pdata/wasm/primitives";
 import { MESSAGE_SAMPLE, UNKNOWN_LOCATION, VALUE_COUNT } from "./faults";
 import { field, readField, skipUnknown } from "./fields";
@@ -14,7 +14,8 @@ import { scratch } from "./locations";
 import { gap, needEntry } from "./memory";
 import { LOCATION, SAMPLE } from "./numbers";
 import { count, entry, entryEnd, largestEntry, nextEntry, openTable } from "./parts";
-import { isShort, shortSize, shortValue } from "./short";
+import { highBits, isShort, shortSize, shortValue } from "./short";
+import { putIndex } from "./values";
 
 /* Sample { location_id 1, value 2, label 3 } */
 
@@ -60,13 +61,22 @@ function readSample(row: usize, p: usize, end: usize): bool {
   let out = stack + 2;
   while (p < end) {
     const start = p;
-    p = readField(p, end);
-    if (p === 0) return false;
-    const tag = field;
-    if (tag === 0x0a || tag === 0x12 || tag === 0x1a) {
-      p = openLength(p, end);
+    const head = u32(load<u16>(p));
+    let tag = head & 0xff;
+    let stop = p + 2 + usize(head >>> 8);
+    const isList = tag === 0x0a || tag === 0x12 || tag === 0x1a;
+    if (isList && head < 0x8000 && stop <= end) p += 2;
+    else {
+      p = readField(p, end);
       if (p === 0) return false;
-      const stop = spanEnd;
+      tag = field;
+      if (tag === 0x0a || tag === 0x12 || tag === 0x1a) {
+        p = openLength(p, end);
+        if (p === 0) return false;
+        stop = spanEnd;
+      }
+    }
+    if (tag === 0x0a || tag === 0x12 || tag === 0x1a) {
       if (tag === 0x0a) {
         out = putIndices(out, p, stop);
         if (out === 0) return false;
@@ -79,7 +89,7 @@ function readSample(row: usize, p: usize, end: usize): bool {
       if (p === 0) return false;
       const index = findId(LOCATION, varint);
       if (index === 0) return unknown(varint) !== 0;
-      out = putVarint(out, index);
+      out = putIndex(out, index);
     } else p = skipUnknown(p, end, 3, MESSAGE_SAMPLE);
     if (p === 0) return false;
   }
@@ -118,19 +128,19 @@ function putIndices(out: usize, p: usize, end: usize): usize {
   const limit = idLimit(LOCATION);
   while (p < end) {
     const word = u32(load<u16>(p));
-    let id = u64(shortValue(word));
+    const id = shortValue(word);
     let index: u32 = 0;
-    if (isShort(word) && id < u64(limit)) {
-      p += shortSize(word);
+    if (isShort(word) && id < limit) {
       index = load<u32>(list + (usize(id) << 2));
+      if (index === 0) return p + shortSize(word) > end ? fail(TRUNCATED_VARINT, p) : unknown(id);
+      p += shortSize(word);
     } else {
       p = readVarint(p, end);
       if (p === 0) return 0;
-      id = varint;
-      index = findId(LOCATION, id);
+      index = findId(LOCATION, varint);
+      if (index === 0) return unknown(varint);
     }
-    if (index === 0) return p > end ? fail(TRUNCATED_VARINT, p) : unknown(id);
-    out = index < 0x4000 ? putShort(out, index) : putVarint(out, index);
+    out = putIndex(out, index);
   }
   return p > end ? fail(TRUNCATED_VARINT, p) : out;
 }
@@ -163,15 +173,15 @@ function noteValues(p: usize, end: usize): bool {
 /** Notes the value at p. */
 function noteValue(p: usize, end: usize): usize {
   const start = p;
-  while (p < end && load<u8>(p) > 0x7f) p++;
-  if (p >= end) return fail(TRUNCATED_VARINT, p);
-  const last = load<u8>(p++);
-  const bytes = p - start;
-  if (bytes > 9 && (bytes > 10 || last > 1)) return fail(LARGE_VARINT, p);
+  const stops = ~load<u64>(p) & highBits;
+  if (stops !== 0) p += 1 + (usize(ctz(stops)) >>> 3);
+  else if (load<u8>(p + 8) < 0x80) p += 9;
+  else if (load<u8>(p + 9) < 2) p += 10;
+  else return fail(end - p < 10 ? TRUNCATED_VARINT : LARGE_VARINT, p);
+  if (p > end) return fail(TRUNCATED_VARINT, p);
   if (values < types) {
     const at = usize(VALUES) + (usize(values) << 3);
-    store<u32>(at, u32(start));
-    store<u32>(at + 4, u32(p));
+    store<u64>(at, u64(start) | (u64(p) << 32));
   }
   values++;
   return p;

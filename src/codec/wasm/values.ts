@@ -1,4 +1,4 @@
-import { putVarint } from "../../pdata/wasm/out";
+import { putShort, putVarint } from "../../pdata/wasm/out";
 
 /** Writes a varint of 64 bits; returns the position behind it. */
 export function putLong(out: usize, value: u64): usize {
@@ -13,5 +13,10 @@ export function putLong(out: usize, value: u64): usize {
 export function putField(out: usize, tag: u32, value: u64): usize {
   if (value === 0) return out;
   store<u8>(out, tag);
-  return putLong(out + 1, value);
+  return value < 0x4000 ? putShort(out + 1, u32(value)) : putLong(out + 1, value);
+}
+
+/** An index of a table. */
+export function putIndex(out: usize, index: u32): usize {
+  return index < 0x4000 ? putShort(out, index) : putVarint(out, index);
 }

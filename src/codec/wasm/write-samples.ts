@@ -1,11 +1,12 @@
 import { top } from "../../pdata/wasm/arena";
-import { copy, putShort, putVarint, varintSize } from "../../pdata/wasm/out";
+import { copy, varintSize } from "../../pdata/wasm/out";
 import { ROW_BYTES, SPAN } from "./layout";
 import { need } from "./memory";
 import { SAMPLE } from "./numbers";
 import { count } from "./parts";
 import { rows, typeBytes } from "./samples";
 import { highBits } from "./short";
+import { putIndex } from "./values";
 
 /*
  * Sample { stack_index 1, attribute_indices 2, link_index 3, values 4 }
@@ -26,10 +27,10 @@ export function writeSamples(): void {
     const size = stackBytes + fieldBytes + 2 + bytes;
     store<u32>(row + 8, u32(value + bytes));
     store<u8>(out, 0x12);
-    out = size < 0x4000 ? putShort(out + 1, u32(size)) : putVarint(out + 1, u32(size));
+    out = putIndex(out + 1, u32(size));
     if (stack !== 0) {
       store<u8>(out, 0x08);
-      out = stack < 0x4000 ? putShort(out + 1, stack) : putVarint(out + 1, stack);
+      out = putIndex(out + 1, stack);
     }
     if (fieldBytes !== 0) {
       copy(out, fields + 4, fieldBytes);

@@ -2,7 +2,7 @@ import { keyOf, RECORD_HEAD, reserve, take, top } from "./arena";
 import { slot } from "./indices";
 import { HASH_KEYS, HASH_KEYS_END, HASH_LENGTH_KEY, HASH_OUT_KEY, OUT_BYTES, OUT_COUNTS } from "./layout";
 import { STACK, STRING } from "./numbers";
-import { copy, varintSize } from "./out";
+import { copyLoosely, varintSize } from "./out";
 
 /**
  * The entries of all tables that a build has kept, found by content in one hash table with open addressing: its rows are
@@ -65,6 +65,11 @@ export function growRows(more: u32): void {
   }
 }
 
+/** Makes the hash table large enough for about so many more entries, where they are an ordinary number. */
+export function expectEntries(more: u32): void {
+  if (more < 1 << 16 && reserve(rowBytes(more))) growRows(more);
+}
+
 /** Makes room for one more entry of so many bytes; false where the memory can't be had. */
 export function reserveEntry(bytes: u64): bool {
   if (held * 2 >= lastRow) {
@@ -107,7 +112,8 @@ function append(table: u32, start: usize, length: usize): usize {
   store<u32>(count, index + 1);
   store<u32>(bytes, load<u32>(bytes) + u32(varintSize(u32(length)) + length) + 1);
   const record = top;
-  copy(take(index, keyOf(table, u32(length))), start, length);
+  const content = take(index, keyOf(table, u32(length)));
+  if (content !== start) copyLoosely(content, start, length);
   return record;
 }
 

@@ -43,6 +43,12 @@ export function copy(out: usize, from: usize, length: usize): void {
   } else for (let i: usize = 0; i < length; i++) store<u8>(out + i, load<u8>(from + i));
 }
 
+/** As `copy`, for places behind which nothing stands yet: up to seven bytes there are overwritten. */
+export function copyLoosely(out: usize, from: usize, length: usize): void {
+  if (length > 64) memory.copy(out, from, length);
+  else for (let i: usize = 0; i < length; i += 8) store<u64>(out + i, load<u64>(from + i));
+}
+
 /**
  * Writes the length of what stands in [lengthAt + room, end) at lengthAt, where `room` bytes were left for it; returns the
  * end of the content, which moves where the room is not what the length takes.
