@@ -1,5 +1,7 @@
+import { PlainEntries, plainMapAt, unescaped } from "./bpftrace-bytes.js";
 import type { MapKeyPart } from "./config.js";
-import { parseBpftraceFrame } from "./frame-text.js";
+import { type FrameText, parseBpftraceFrame } from "./frame-text.js";
+import { FrameTexts } from "./frame-texts.js";
 import type { ProcessSamples } from "./interval-batch.js";
 import type { StreamFault, StreamParser } from "./stream-parser.js";
 
@@ -25,8 +27,10 @@ export class BpftraceMapParser implements StreamParser {
   private readonly scalars: readonly MapKeyPart[];
   private readonly stacks: readonly MapKeyPart[];
   private readonly pattern: RegExp;
-  /** Of the key at hand: [start, end, stack] of each of its frames. Used again for every key. */
-  private readonly frames: number[] = [];
+  /** Frames of the key at hand, and which stack each is of. Used again for every key. */
+  private readonly frames: FrameText[] = [];
+  private readonly stackOf: number[] = [];
+  private readonly texts = new FrameTexts((text) => parseBpftraceFrame(unescaped(text)));
 
   constructor(mapKey: readonly MapKeyPart[], sink: MapSink) {
     this.sink = sink;
@@ -39,6 +43,11 @@ export class BpftraceMapParser implements StreamParser {
   line(bytes: Buffer): void {
     // Blank lines stand between events.
     if (bytes.length === 0) return;
+    const entriesAt = plainMapAt(bytes);
+    if (entriesAt >= 0) {
+      this.plain(bytes, entriesAt);
+      return;
+    }
     const event = parseJson(bytes);
     if (!isObject(event) || typeof event.type !== "string") {
       this.sink.fault("invalid", "a line that is no JSON event of bpftrace");
@@ -69,21 +78,40 @@ export class BpftraceMapParser implements StreamParser {
     }
   }
 
+  private plain(bytes: Buffer, entriesAt: number): void {
+    const { frames, stackOf } = this;
+    const entries = new PlainEntries(bytes, entriesAt, this.stacks.length);
+    for (let isKey = entries.next(); isKey !== undefined; isKey = entries.next()) {
+      frames.length = 0;
+      stackOf.length = 0;
+      for (let i = 0; i < entries.frames.length; i += 3) {
+        frames.push(this.texts.of(bytes, entries.frames[i], entries.frames[i + 1]));
+        stackOf.push(entries.frames[i + 2]);
+      }
+      this.take(isKey ? entries.head : undefined, entries.count);
+    }
+  }
+
   private entry(text: string, count: unknown): void {
     if (typeof count !== "number" || !Number.isSafeInteger(count) || count < 0) {
       this.sink.fault("invalid", "an entry of a map that is no count");
       return;
     }
-    const head = this.scan(text);
+    this.take(this.scan(text), count);
+  }
+
+  /** Books the samples of the key at hand. */
+  private take(head: string | undefined, count: number): void {
     const match = head === undefined ? null : this.pattern.exec(head);
     if (!match) this.sink.fault("invalid", `the key of a map isn't ${[...this.scalars, ...this.stacks].join(",")}`);
-    else if (count > 0) this.add(text, match, count);
+    else if (count > 0) this.add(match, count);
   }
 
   /** Finds the frames of a key; returns what stands before the stacks, a comma at its end. */
   private scan(text: string): string | undefined {
-    const { frames } = this;
+    const { frames, stackOf } = this;
     frames.length = 0;
+    stackOf.length = 0;
     const firstEnd = text.indexOf("\n");
     let head = firstEnd < 0 ? text : text.slice(0, firstEnd);
     let stack = 0;
@@ -91,8 +119,10 @@ export class BpftraceMapParser implements StreamParser {
       const newline = text.indexOf("\n", at);
       const end = newline < 0 ? text.length : newline;
       const first = text.charCodeAt(at);
-      if (first === tab || first === space) frames.push(at, end, stack);
-      else if (first === comma && isCommas(text, at, end)) stack += end - at;
+      if (first === tab || first === space) {
+        frames.push(parseBpftraceFrame(text.slice(at, end)));
+        stackOf.push(stack);
+      } else if (first === comma && isCommas(text, at, end)) stack += end - at;
       else return undefined;
       at = end + 1;
     }
@@ -103,11 +133,11 @@ export class BpftraceMapParser implements StreamParser {
       if (!head.endsWith(",")) return undefined;
       head = head.slice(0, -1);
     }
-    for (let i = 2; i < frames.length; i += 3) frames[i] += missing;
+    for (let i = 0; i < stackOf.length; i++) stackOf[i] += missing;
     return head;
   }
 
-  private add(text: string, match: RegExpExecArray, count: number): void {
+  private add(match: RegExpExecArray, count: number): void {
     const scalar = (part: MapKeyPart) => match[this.scalars.indexOf(part) + 1];
     const number = (part: MapKeyPart, absent: number) => (this.scalars.includes(part) ? Number(scalar(part)) : absent);
     const comm = this.scalars.includes("comm") ? scalar("comm") : "";
@@ -115,17 +145,16 @@ export class BpftraceMapParser implements StreamParser {
     if (!samples) return;
     const kernel: number[] = [];
     const user: number[] = [];
-    const { frames } = this;
-    for (let i = 0; i < frames.length; i += 3) {
-      const line = text.slice(frames[i], frames[i + 1]);
-      if (this.stacks[frames[i + 2]] === "kstack") {
-        kernel.push(samples.locations.of("kernel", true, line, parseBpftraceFrame));
-      } else user.push(samples.locations.of("native", user.length === 0, line, parseBpftraceFrame));
+    for (const [i, frame] of this.frames.entries()) {
+      if (this.stacks[this.stackOf[i]] === "kstack") kernel.push(samples.locations.of("kernel", true, frame, asIs));
+      else user.push(samples.locations.of("native", user.length === 0, frame, asIs));
     }
     const thread = { comm, tid: number("tid", -1), cpu: number("cpu", -1) };
     samples.add(kernel.length === 0 ? user : kernel.concat(user), thread, count);
   }
 }
+
+const asIs = (frame: FrameText): FrameText => frame;
 
 const tab = 0x09;
 const space = 0x20;

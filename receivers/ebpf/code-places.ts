@@ -50,6 +50,8 @@ export class CodePlaces {
   private readonly identities: BinaryIdentities;
   private readonly maxRegions: number;
   private readonly regions = new Map<HostProcess, Regions>();
+  /** What was found out in this interval of regions of files. */
+  private readonly placements = new Map<CodeRegion, Placement>();
   /** They go with the regions and binaries that they are of. */
   private readonly mappings = new WeakMap<CodeRegion | Segment, CodeMapping>();
   private readonly readVdso: () => VdsoNames;
@@ -77,6 +79,7 @@ export class CodePlaces {
     // What is mounted meanwhile has to be seen; it bounds the number of namespaces, too.
     if (this.interval % mountIntervals === 0) this.remote.clear();
     this.identities.beginInterval();
+    this.placements.clear();
   }
 
   /** The place of an address at run time; undefined where the process has no code of a file. */
@@ -103,14 +106,31 @@ export class CodePlaces {
   private placeIn(process: HostProcess, { region, remote }: Found, address: bigint): CodePlace | undefined {
     if (region.path === "") return undefined;
     if (region.path === "[vdso]") return this.inVdso(region, address);
-    const identity = remote.has(region.device) ? undefined : this.identities.of(process.pid, region);
+    const { parts, whole } = this.placements.get(region) ?? this.place(process, region, remote);
     const offset = address - region.start + region.fileOffset;
-    const segment = identity?.segments.find((each) => (each.flags & executable) !== 0 && isIn(each, offset));
-    if (identity && segment) {
-      const mapping = this.mappingOf(segment, () => inFile(identity.ids, segment, region.path));
-      return { address: offset - BigInt(segment.offset) + BigInt(segment.address), mapping };
+    for (const { from, to, moved, mapping } of parts) {
+      if (offset >= from && offset < to) return { address: offset + moved, mapping };
     }
-    return { address, mapping: this.mappingOf(region, () => atRunTime(region)) };
+    return { address, mapping: whole };
+  }
+
+  private place(process: HostProcess, region: CodeRegion, remote: ReadonlySet<string>): Placement {
+    const identity = remote.has(region.device) ? undefined : this.identities.of(process.pid, region);
+    const code = identity?.segments.filter(({ flags }) => (flags & executable) !== 0) ?? [];
+    const parts = code.map((segment) => {
+      const from = BigInt(segment.offset);
+      const mapping = this.mappingOf(segment, () => inFile(identity?.ids, segment, region.path));
+      // Segments are mapped in whole pages.
+      return {
+        from: from & pageMask,
+        to: from + BigInt(segment.fileSize),
+        moved: BigInt(segment.address) - from,
+        mapping,
+      };
+    });
+    const placement = { parts, whole: this.mappingOf(region, () => atRunTime(region)) };
+    this.placements.set(region, placement);
+    return placement;
   }
 
   /** The kernel's code lies anywhere in a process; its offsets are the same in all. */
@@ -185,6 +205,21 @@ export class CodePlaces {
   }
 }
 
+/** Where the bytes of a region's file are in the file's own terms. */
+interface Placement {
+  readonly parts: readonly Part[];
+  /** Where none of the parts has them. */
+  readonly whole: CodeMapping;
+}
+
+/** A part of a file, by offset, and how far its addresses are from that. */
+interface Part {
+  readonly from: bigint;
+  readonly to: bigint;
+  readonly moved: bigint;
+  readonly mapping: CodeMapping;
+}
+
 interface Found {
   readonly region: CodeRegion;
   readonly remote: ReadonlySet<string>;
@@ -210,7 +245,7 @@ function atRunTime({ start, end: limit, fileOffset, path: file }: CodeRegion): C
 }
 
 /** As the eBPF profiler has it: ELF virtual addresses, and the file's base name. */
-function inFile(ids: BuildIds, { address, offset, memorySize }: Segment, path: string): CodeMapping {
+function inFile(ids: BuildIds | undefined, { address, offset, memorySize }: Segment, path: string): CodeMapping {
   const start = BigInt(address);
   return {
     start: start & pageMask,
@@ -219,9 +254,4 @@ function inFile(ids: BuildIds, { address, offset, memorySize }: Segment, path: s
     file: basename(path),
     ids,
   };
-}
-
-/** Segments are mapped in whole pages. */
-function isIn({ offset, fileSize }: Segment, at: bigint): boolean {
-  return at >= (BigInt(offset) & pageMask) && at < BigInt(offset) + BigInt(fileSize);
 }

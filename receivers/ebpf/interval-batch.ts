@@ -3,7 +3,7 @@ import { countType, cpuType } from "../../src/codec/stack-options.js";
 import { intValue, type KeyValue, keyValue, stringValue } from "../../src/pdata/any-value.js";
 import { ProfilesBuilder } from "../../src/pdata/builder.js";
 import type { Profiles, ValueType } from "../../src/pdata/profiles.js";
-import { type Locate, ProcessLocations } from "./process-locations.js";
+import { type Locate, ProcessLocations, SharedLocations } from "./process-locations.js";
 import type { HostProcess } from "./processes.js";
 
 /** What is counted where a stream says more than "on the CPU". */
@@ -61,6 +61,8 @@ export class IntervalBatch {
   /** Samples as agents count them. */
   sampleCount = 0;
   private readonly builder = new ProfilesBuilder();
+  private readonly shared = new SharedLocations(this.builder);
+  private readonly threadNames = new Map<string, number>();
   private readonly options: BatchOptions;
   private readonly processes: ProcessOfBatch[] = [];
 
@@ -82,7 +84,8 @@ export class IntervalBatch {
 
   /** `locate` finds what the addresses of the process mean. */
   process(subject: Subject, locate: Locate): ProcessSamples {
-    const samples = new ProcessOfBatch(subject, this.builder, locate, (count) => {
+    const locations = new ProcessLocations(this.shared, locate);
+    const samples = new ProcessOfBatch(subject, this.builder, locations, this.threadNames, (count) => {
       this.sampleCount += count;
     });
     this.processes.push(samples);
@@ -117,12 +120,21 @@ class ProcessOfBatch implements ProcessSamples {
   private readonly builder: ProfilesBuilder;
   private readonly counted: (count: number) => void;
   private readonly threads = new Map<string, readonly number[]>();
+  /** Attributes that the batch has of names of threads: few names for many threads. */
+  private readonly threadNames: Map<string, number>;
 
-  constructor(subject: Subject, builder: ProfilesBuilder, locate: Locate, counted: (count: number) => void) {
+  constructor(
+    subject: Subject,
+    builder: ProfilesBuilder,
+    locations: ProcessLocations,
+    threadNames: Map<string, number>,
+    counted: (count: number) => void,
+  ) {
     this.subject = subject;
     this.builder = builder;
+    this.locations = locations;
+    this.threadNames = threadNames;
     this.counted = counted;
-    this.locations = new ProcessLocations(builder, locate);
   }
 
   get stackCount(): number {
@@ -147,14 +159,23 @@ class ProcessOfBatch implements ProcessSamples {
     const key = `${tid} ${cpu} ${comm}`;
     let known = this.threads.get(key);
     if (!known) {
-      const list: KeyValue[] = [];
-      if (comm !== "") list.push(keyValue("thread.name", stringValue(comm)));
-      if (tid >= 0) list.push(keyValue("thread.id", intValue(BigInt(tid))));
-      if (cpu >= 0) list.push(keyValue("cpu.logical_number", intValue(BigInt(cpu))));
-      known = list.map((attribute) => this.builder.attribute(attribute));
-      this.threads.set(key, known);
+      const list: number[] = [];
+      if (comm !== "") list.push(this.threadName(comm));
+      if (tid >= 0) list.push(this.builder.attribute(keyValue("thread.id", intValue(BigInt(tid)))));
+      if (cpu >= 0) list.push(this.builder.attribute(keyValue("cpu.logical_number", intValue(BigInt(cpu)))));
+      this.threads.set(key, list);
+      known = list;
     }
     return known;
+  }
+
+  private threadName(comm: string): number {
+    let name = this.threadNames.get(comm);
+    if (name === undefined) {
+      name = this.builder.attribute(keyValue("thread.name", stringValue(comm)));
+      this.threadNames.set(comm, name);
+    }
+    return name;
   }
 }
 

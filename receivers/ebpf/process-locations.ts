@@ -8,39 +8,52 @@ export type FrameType = "native" | "kernel";
 /** Finds the place of an address of one process; `file` is "" where the stream doesn't say in which file it is. */
 export type Locate = (address: bigint, file: string) => CodePlace | undefined;
 
-/** location_table indices of one process' frames, found once for each text of a frame. */
+/** A frame as it stands in the stream, or as it was read before: what is equal is the same key. */
+type FrameKey = string | FrameText;
+
+/** What the processes of a batch have in common: kernel frames are the same in all of them. */
+export class SharedLocations {
+  readonly builder: ProfilesBuilder;
+  readonly kernel = new Map<FrameKey, number>();
+  readonly mappings = new Map<CodeMapping | string, number>();
+  readonly types: Readonly<Record<FrameType, readonly number[]>>;
+
+  constructor(builder: ProfilesBuilder) {
+    this.builder = builder;
+    const type = (name: FrameType) => [builder.attribute(keyValue("profile.frame.type", stringValue(name)))];
+    this.types = { native: type("native"), kernel: type("kernel") };
+  }
+}
+
+/** location_table indices of one process' frames, found once for each. */
 export class ProcessLocations {
   private readonly builder: ProfilesBuilder;
+  private readonly shared: SharedLocations;
   private readonly locate: Locate;
-  private readonly leaves = new Map<string, number>();
-  private readonly callers = new Map<string, number>();
-  private readonly kernel = new Map<string, number>();
-  private readonly types: Readonly<Record<FrameType, readonly number[]>>;
-  private readonly mappings = new Map<CodeMapping | string, number>();
+  private readonly leaves = new Map<FrameKey, number>();
+  private readonly callers = new Map<FrameKey, number>();
 
-  constructor(builder: ProfilesBuilder, locate: Locate) {
-    this.builder = builder;
+  constructor(shared: SharedLocations, locate: Locate) {
+    this.builder = shared.builder;
+    this.shared = shared;
     this.locate = locate;
-    const type = (name: FrameType) => [this.attribute("profile.frame.type", name)];
-    this.types = { native: type("native"), kernel: type("kernel") };
   }
 
   /**
-   * The location of a frame that stands as `text` in the stream. An address that isn't a leaf's is where the call returns
-   * to; the call itself is before it.
+   * The location of a frame. An address that isn't a leaf's is where the call returns to; the call itself is before it.
    */
-  of(type: FrameType, isLeaf: boolean, text: string, parse: (text: string) => FrameText): number {
-    const known = type === "kernel" ? this.kernel : isLeaf ? this.leaves : this.callers;
-    let location = known.get(text);
+  of<Key extends FrameKey>(type: FrameType, isLeaf: boolean, key: Key, parse: (key: Key) => FrameText): number {
+    const known = type === "kernel" ? this.shared.kernel : isLeaf ? this.leaves : this.callers;
+    let location = known.get(key);
     if (location === undefined) {
-      location = this.builder.location(this.fields(parse(text), type, isLeaf));
-      known.set(text, location);
+      location = this.builder.location(this.fields(parse(key), type, isLeaf));
+      known.set(key, location);
     }
     return location;
   }
 
   private fields(frame: FrameText, type: FrameType, isLeaf: boolean): LocationFields {
-    const attributes = this.types[type];
+    const attributes = this.shared.types[type];
     const { address = 0n, symbol, module, inlined = [] } = frame;
     if (type === "native" && symbol === "" && address > 0n) {
       const at = isLeaf ? address : address - 1n;
@@ -61,10 +74,11 @@ export class ProcessLocations {
 
   /** Of a mapping, or of a file of which only the name is known; "" is none. */
   private mapping(of: CodeMapping | string): number {
-    let index = this.mappings.get(of);
+    const { mappings } = this.shared;
+    let index = mappings.get(of);
     if (index === undefined) {
       index = typeof of === "string" ? this.named(of) : this.placed(of);
-      this.mappings.set(of, index);
+      mappings.set(of, index);
     }
     return index;
   }

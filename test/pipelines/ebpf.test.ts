@@ -23,14 +23,14 @@ service: {pipelines: {profiles: {receivers: [ebpf], processors: [attributes, rel
   const stacks = (sinks.get("sink")?.taken ?? []).flatMap(({ profiles }) => stacksOf(profiles));
   assert.equal(
     stacks.reduce((sum, { value }) => sum + value, 0n),
-    3224n,
+    11_703n,
   );
   const orders = stacks.filter(({ resource }) => resource["service.name"] === "orders");
   const busy = orders.filter(({ stack }) => stack.includes("main.processOrder"));
   assert.equal(
     busy.reduce((sum, { value }) => sum + value, 0n),
-    187n,
+    193n,
   );
   assert.ok(stacks.every(({ sample }) => sample["thread.name"] === undefined));
-  assert.equal(await metrics.total("flamepipe_ebpf_samples_total"), 3224);
+  assert.equal(await metrics.total("flamepipe_ebpf_samples_total"), 11_703);
 });
