@@ -1,4 +1,4 @@
-import { type Json, parseExactJson } from "./exact-json.js";
+import { JsonReader } from "./json-reader.js";
 import { type Field, type Shape, shapes } from "./shapes.js";
 import { FIXED64, LEN, Reader, VARINT, Writer } from "./wire.js";
 
@@ -14,16 +14,21 @@ export class JsonShapeError extends Error {
   }
 }
 
-/** Deepest nesting of JSON that is accepted. */
+/** Deepest nesting of messages that is accepted. */
 const maxDepth = 400;
+/** Messages, texts or bytes in one list: no table that the scanner takes is longer. */
+const maxElements = 2 ** 21;
 
 const request = shapes.get("ExportProfilesServiceRequest") as Shape;
 
+type Scalar = null | boolean | number | string;
+
 /** An ExportProfilesServiceRequest in OTLP/JSON, as protobuf. Throws JsonShapeError or SyntaxError with a reason. */
 export function jsonToProto(body: Buffer): Buffer {
-  const json = parseExactJson(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  const json = new JsonReader(new TextDecoder("utf-8", { fatal: true }).decode(body));
   const writer = new Writer(body.length);
-  writeMessage(writer, request, json, "", 0);
+  new Transcoder(json, writer).message(request, 0);
+  json.end();
   return writer.copyOut();
 }
 
@@ -42,71 +47,146 @@ for (const shape of shapes.values()) {
   named.set(shape, fields);
 }
 
-function writeMessage(writer: Writer, shape: Shape, json: Json, path: string, depth: number): void {
-  if (json === null || typeof json !== "object" || Array.isArray(json)) {
-    throw new JsonShapeError(path, `expected an object (${shape.name})`);
+/** Writes what it reads; nothing is in between. */
+class Transcoder {
+  readonly #json: JsonReader;
+  readonly #writer: Writer;
+  /** Keys and indices of what is being read. */
+  readonly #path: (string | number)[] = [];
+
+  constructor(json: JsonReader, writer: Writer) {
+    this.#json = json;
+    this.#writer = writer;
   }
-  if (depth > maxDepth) throw new JsonShapeError(path, "nested too deep");
-  const fields = named.get(shape) as Map<string, Field>;
-  for (const [key, value] of Object.entries(json)) {
-    const field = fields.get(key);
-    if (!field || value === null) continue;
-    const at = path ? `${path}.${key}` : key;
-    if (!field.repeated) writeField(writer, field, value, at, depth, shape.oneof);
-    else if (!Array.isArray(value)) throw new JsonShapeError(at, "expected an array");
-    else writeList(writer, field, value, at, depth);
+
+  message(shape: Shape, depth: number): void {
+    if (!this.#json.isObject) this.#fail(`expected an object (${shape.name})`);
+    if (depth > maxDepth) this.#fail("nested too deep");
+    const fields = named.get(shape) as Map<string, Field>;
+    this.#json.object((key) => {
+      const field = fields.get(key);
+      if (!field || this.#json.isNull) this.#json.skip();
+      else this.#at(key, () => this.#member(field, depth, shape.oneof));
+    });
+  }
+
+  #member(field: Field, depth: number, keepZero: boolean): void {
+    if (!field.repeated) this.#field(field, depth, keepZero);
+    else if (!this.#json.isList) this.#fail("expected an array");
+    else if (field.kind === "message" || field.kind === "string" || field.kind === "bytes") this.#entries(field, depth);
+    else this.#packed(field);
+  }
+
+  /** A null among them is an empty one, as the Collector reads it: the elements behind it keep their index. */
+  #entries(field: Field, depth: number): void {
+    this.#json.list((index) => {
+      if (index >= maxElements) this.#fail(`more than ${maxElements} elements`);
+      this.#at(index, () => {
+        if (!this.#json.isNull) return this.#field(field, depth, true);
+        this.#json.skip();
+        this.#writer.lengthDelimited(field.number, noBytes);
+      });
+    });
+  }
+
+  #packed(field: Field): void {
+    const start = this.#writer.pos;
+    const depth = this.#path.length;
+    this.#writer.message(field.number, () => {
+      this.#json.list((index) => {
+        this.#path[depth] = index;
+        this.#scalar(field);
+      });
+    });
+    if (this.#path.length === depth) this.#writer.pos = start;
+    else this.#path.pop();
+  }
+
+  /** `keepZero`: a member of a oneof or an element is written even where it is the default. */
+  #field(field: Field, depth: number, keepZero: boolean): void {
+    const writer = this.#writer;
+    const shape = shapes.get(field.shape);
+    if (shape) {
+      writer.message(field.number, () => this.message(shape, depth + 1));
+    } else if (field.kind === "string") {
+      const text = this.#checked(parseText);
+      if (text !== "" || keepZero) writer.string(field.number, text);
+    } else if (field.kind === "bytes") {
+      const bytes = this.#checked((value) => parseBytes(field, value));
+      if (bytes.length > 0 || keepZero) writer.lengthDelimited(field.number, bytes);
+    } else {
+      writer.tag(field.number, field.kind === "varint" ? VARINT : FIXED64);
+      this.#scalar(field);
+    }
+  }
+
+  #scalar(field: Field): void {
+    const writer = this.#writer;
+    if (field.json === "double") writer.double(this.#checked(parseDouble));
+    else if (field.json === "bool") writer.varint(this.#checked(parseBool) ? 1 : 0);
+    else {
+      const number = this.#checked((value) => parseInteger(value, field));
+      if (typeof number === "number") writer.varint(number);
+      else if (field.kind === "fixed64") writer.fixed64(number);
+      else writer.varint64(number);
+    }
+  }
+
+  #checked<T>(parse: (value: Scalar | undefined) => T | Wrong): T {
+    // An object or a list is no scalar of any kind.
+    const parsed = parse(this.#json.isObject || this.#json.isList ? undefined : this.#json.scalar());
+    return parsed instanceof Wrong ? this.#fail(parsed.what) : parsed;
+  }
+
+  #at(step: string | number, read: () => void): void {
+    this.#path.push(step);
+    read();
+    this.#path.pop();
+  }
+
+  #fail(what: string): never {
+    let path = "";
+    for (const step of this.#path) path += typeof step === "number" ? `[${step}]` : `${path && "."}${step}`;
+    throw new JsonShapeError(path, what);
   }
 }
 
-function writeList(writer: Writer, field: Field, list: readonly Json[], path: string, depth: number): void {
-  if (field.kind === "message" || field.kind === "string" || field.kind === "bytes") {
-    // A null among them is an empty one, as the Collector reads it: the elements behind it keep their index.
-    const empty = field.kind === "message" ? {} : "";
-    for (const [i, value] of list.entries()) writeField(writer, field, value ?? empty, `${path}[${i}]`, depth, true);
-    return;
-  }
-  if (list.length === 0) return;
-  writer.message(field.number, () => {
-    for (const [i, value] of list.entries()) writeScalar(writer, field, value, `${path}[${i}]`);
-  });
-}
+/** Why a value isn't what its field wants. */
+class Wrong {
+  readonly what: string;
 
-/** `keepZero`: a member of a oneof or an element is written even where it is the default. */
-function writeField(writer: Writer, field: Field, value: Json, path: string, depth: number, keepZero: boolean): void {
-  const shape = shapes.get(field.shape);
-  if (shape) {
-    writer.message(field.number, () => writeMessage(writer, shape, value, path, depth + 1));
-  } else if (field.kind === "string") {
-    if (typeof value !== "string") throw new JsonShapeError(path, "expected a string");
-    if (value !== "" || keepZero) writer.string(field.number, wellFormed(value, path));
-  } else if (field.kind === "bytes") {
-    const bytes = parseBytes(field, value, path);
-    if (bytes.length > 0 || keepZero) writer.lengthDelimited(field.number, bytes);
-  } else {
-    writer.tag(field.number, field.kind === "varint" ? VARINT : FIXED64);
-    writeScalar(writer, field, value, path);
+  constructor(what: string) {
+    this.what = what;
   }
 }
 
-function wellFormed(text: string, path: string): string {
-  if (/[\ud800-\udfff]/.test(text) && !(text as unknown as { isWellFormed(): boolean }).isWellFormed()) {
-    throw new JsonShapeError(path, "a lone surrogate is no valid text");
+const noBytes = Buffer.alloc(0);
+
+function parseText(value: Scalar | undefined): string | Wrong {
+  if (typeof value !== "string") return new Wrong("expected a string");
+  if (/[\ud800-\udfff]/.test(value) && !(value as unknown as { isWellFormed(): boolean }).isWellFormed()) {
+    return new Wrong("a lone surrogate is no valid text");
   }
-  return text;
+  return value;
 }
 
-function parseBytes(field: Field, value: Json, path: string): Buffer {
-  if (typeof value !== "string") throw new JsonShapeError(path, "expected a string");
+function parseBytes(field: Field, value: Scalar | undefined): Buffer | Wrong {
+  if (typeof value !== "string") return new Wrong("expected a string");
   if (field.json === "hex") {
-    if (!/^(?:[0-9a-fA-F]{2})*$/.test(value)) throw new JsonShapeError(path, "expected hexadecimal digits");
+    if (!/^(?:[0-9a-fA-F]{2})*$/.test(value)) return new Wrong("expected hexadecimal digits");
     return Buffer.from(value, "hex");
   }
   const digits = value.search(/={0,2}$/);
   // One digit more than whole groups of four is no byte.
-  if (digits % 4 === 1 || !/^[A-Za-z0-9+/_-]*={0,2}$/.test(value)) throw new JsonShapeError(path, "expected base64");
+  if (digits % 4 === 1 || !/^[A-Za-z0-9+/_-]*={0,2}$/.test(value)) return new Wrong("expected base64");
   return Buffer.from(value, "base64");
 }
 
+function parseBool(value: Scalar | undefined): boolean | Wrong {
+  return typeof value === "boolean" ? value : new Wrong("expected true or false");
+}
+
+const maxSmall = 0x7fff_ffff;
 const ranges: Record<string, readonly [bigint, bigint]> = {
   int32: [-(2n ** 31n), 2n ** 31n - 1n],
   uint32: [0n, 2n ** 32n - 1n],
@@ -114,42 +194,29 @@ const ranges: Record<string, readonly [bigint, bigint]> = {
   uint64: [0n, 2n ** 64n - 1n],
 };
 
-function writeScalar(writer: Writer, field: Field, value: Json, path: string): void {
-  if (field.json === "double") {
-    writer.double(parseDouble(value, path));
-  } else if (field.json === "bool") {
-    if (typeof value !== "boolean") throw new JsonShapeError(path, "expected true or false");
-    writer.varint(value ? 1 : 0);
-  } else {
-    const number = parseInteger(value, field.json, path);
-    if (field.kind === "fixed64") writer.fixed64(number);
-    else writer.varint64(number);
-  }
-}
-
-function parseInteger(value: Json, type: string, path: string): bigint {
+/** As a number where it is small enough for all types: most are. */
+function parseInteger(value: Scalar | undefined, { kind, json: type }: Field): bigint | number | Wrong {
+  if (typeof value === "number" && kind === "varint" && value >= 0 && value === (value & maxSmall)) return value;
   let number: bigint;
   if (typeof value === "number" && Number.isInteger(value)) number = BigInt(value);
   else if (typeof value === "string" && /^[-+]?\d{1,20}$/.test(value)) number = BigInt(value);
-  else throw new JsonShapeError(path, "expected an integer");
+  else return new Wrong("expected an integer");
   const [least, most] = ranges[type];
-  if (number < least || number > most) throw new JsonShapeError(path, `${number} is out of range for ${type}`);
-  return number;
+  return number < least || number > most ? new Wrong(`${number} is out of range for ${type}`) : number;
 }
 
 const decimal = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/;
 
 /** A number, or one as text; NaN and the infinities in the spellings that the Collector reads, too. */
-function parseDouble(value: Json, path: string): number {
+function parseDouble(value: Scalar | undefined): number | Wrong {
   if (typeof value === "string" && /^nan$/i.test(value)) return Number.NaN;
   if (typeof value === "string" && /^[-+]?inf(?:inity)?$/i.test(value)) {
     return value.startsWith("-") ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   }
   const isNumber = typeof value === "number" || (typeof value === "string" && decimal.test(value));
-  if (!isNumber) throw new JsonShapeError(path, "expected a number");
+  if (!isNumber) return new Wrong("expected a number");
   const number = Number(value);
-  if (!Number.isFinite(number)) throw new JsonShapeError(path, "a number past what a double can hold");
-  return number;
+  return Number.isFinite(number) ? number : new Wrong("a number past what a double can hold");
 }
 
 function readMessage(reader: Reader, shape: Shape): Record<string, unknown> {

@@ -78,7 +78,7 @@ describe("strings in OTLP/JSON", () => {
     assert.equal(attribute(`{"stringValue":${long}}`).string_value.length, 8_000_000);
     const started = cpuMs();
     for (const bad of [`"${'\\"'.repeat(500_000)}`, `"${"\\".repeat(1_000_000)}`, '"'.repeat(1_000_000)]) {
-      assert.throws(() => jsonToProto(Buffer.from(bad)), SyntaxError);
+      assert.throws(() => jsonToProto(Buffer.from(`{"x":${bad}`)), SyntaxError);
     }
     assert.ok(cpuMs() - started < 4000);
   });
@@ -86,6 +86,98 @@ describe("strings in OTLP/JSON", () => {
   it("digits inside strings are left alone", () => {
     const text = 'a \\" 12345678901234567890 \\\\';
     assert.equal(attribute(`{"stringValue":"${text}"}`).string_value, 'a " 12345678901234567890 \\');
+  });
+});
+
+describe("what isn't JSON", () => {
+  const valid = [
+    ' {"x" : [1, -0.5e+3 , "\\u00e9\\"", {}, [], null, true, false, {"a":{}}] } ',
+    '{"x":{"a":[{"b":[[]]}],"c":""},"__proto__":1,"":2}',
+    "{\t\r\n}",
+  ];
+  const broken = [
+    "",
+    " ",
+    "{",
+    '{"x"',
+    '{"x":',
+    '{"x":}',
+    '{"x":1',
+    '{"x":1,',
+    '{"x":1,}',
+    "{,}",
+    "{x:1}",
+    "{'x':1}",
+    '{"x":[1,]}',
+    '{"x":[,1]}',
+    '{"x":[1 2]}',
+    '{"x":[1}',
+    '{"x":{"a":1]}',
+    '{"x":{"a",1}}',
+    '{"x":01}',
+    '{"x":+1}',
+    '{"x":.5}',
+    '{"x":1.}',
+    '{"x":1e}',
+    '{"x":--1}',
+    '{"x":0x1}',
+    '{"x":NaN}',
+    '{"x":nul}',
+    '{"x":nulll}',
+    '{"x":"\n"}',
+    '{"x":"\\q"}',
+    '{"x":"\\u12"}',
+    '{"x":"a}',
+    "{}{}",
+    "{} x",
+    "{}]",
+  ];
+
+  it("is refused, as JSON.parse would", () => {
+    for (const text of valid) {
+      JSON.parse(text);
+      assert.equal(jsonToProto(Buffer.from(text)).length, 0, text);
+    }
+    for (const text of broken) {
+      assert.throws(() => JSON.parse(text), SyntaxError, text);
+      assert.throws(() => jsonToProto(Buffer.from(text)), /^(?:SyntaxError|JsonShapeError): /, text);
+    }
+  });
+
+  it("is found by cutting what is JSON anywhere", () => {
+    const text = valid[0].trim();
+    for (let end = 1; end < text.length; end++) {
+      assert.throws(() => jsonToProto(Buffer.from(text.slice(0, end))), SyntaxError, text.slice(0, end));
+    }
+  });
+});
+
+describe("a JSON bomb", () => {
+  const many = (element: string, count: number): string => `[${element}${`,${element}`.repeat(count - 1)}]`;
+
+  it("is refused by the length of its lists, and takes no more memory than its text", () => {
+    const before = process.memoryUsage().heapTotal;
+    for (const [text, reason] of [
+      [`{"resourceProfiles":${many("{}", 3_000_000)}}`, /^resourceProfiles: more than 2097152 elements$/],
+      [
+        `{"dictionary":{"stringTable":${many('""', 3_000_000)}}}`,
+        /^dictionary.stringTable: more than 2097152 elements$/,
+      ],
+    ] as const) {
+      assert.throws(() => jsonToProto(Buffer.from(text)), { name: "JsonShapeError", message: reason });
+    }
+    assert.equal(jsonToProto(Buffer.from(`{"unknown":${many("{}", 3_000_000)}}`)).length, 0);
+    // Objects alone would be 170 MB.
+    assert.ok(process.memoryUsage().heapTotal - before < 100_000_000);
+  });
+
+  it("is refused by its depth, on any stack", () => {
+    for (const text of [`{"x":${"[".repeat(3_000_000)}`, '{"a":'.repeat(1_000_000)]) {
+      assert.throws(() => jsonToProto(Buffer.from(text)), { name: "SyntaxError", message: /^nested too deep/ });
+    }
+    const value = `${'{"arrayValue":{"values":['.repeat(300)}{}${"]}}".repeat(300)}`;
+    assert.throws(() => attribute(value), { name: "JsonShapeError", message: /nested too deep$/ });
+    assert.equal(jsonToProto(Buffer.from(`{"x":${"[".repeat(9999)}${"]".repeat(9999)}}`)).length, 0);
   });
 });
 
