@@ -18,7 +18,7 @@ export interface GrpcServer {
    * refused RESOURCE_EXHAUSTED with a delay, while they are being read.
    */
   addUnary(path: string, handler: UnaryHandler, budget?: ByteBudget): void;
-  /** Before `start`. Calls of this method, streams too, are answered UNIMPLEMENTED at once, with this message. */
+  /** Before `start`. Calls of this method, streams too, are answered UNIMPLEMENTED at once, with this message; the first is logged. */
   addUnimplemented(path: string, message: string): void;
   /** Resolves with the port (0 for a unix socket). */
   start(): Promise<number>;
@@ -50,7 +50,10 @@ export function createGrpcServer(config: GrpcServerConfig, settings: Pick<Settin
       handlers.set(path, { handler, options: { ...limits, budget } });
     },
     addUnimplemented(path, details) {
+      let said = false;
       const refuse = (call: ServerDuplexStream<Buffer, Buffer>) => {
+        if (!said) settings.log.warn("Calls that are not served here are refused", { path, answer: details });
+        said = true;
         call.emit("error", { code: Code.UNIMPLEMENTED, details });
       };
       server.register(path, refuse, identity, identity, "bidi");

@@ -10,6 +10,7 @@ import { loadProto } from "../../../src/proto/load.js";
 import { nopLogger } from "../../../src/telemetry/log.js";
 import { createMetrics } from "../../../src/telemetry/metrics.js";
 import { host } from "../../contract/components.js";
+import { type LogLine, recordingLog } from "../../delivery/support.js";
 import { createSink, type SinkOptions } from "../../support/consumers.js";
 import { profilesOf, totalsOf } from "../../support/pprof-cases.js";
 
@@ -56,10 +57,10 @@ afterEach(async () => {
   await receiver?.shutdown();
 });
 
-async function run(change: object = {}, options: SinkOptions = {}) {
+async function run(change: object = {}, options: SinkOptions = {}, log = nopLogger) {
   const sink = createSink(options);
   const build = { name: "flamepipe", version: "1" };
-  const settings = { id: "parca", kind: "receiver", log: nopLogger, metrics: createMetrics(), build } as const;
+  const settings = { id: "parca", kind: "receiver", log, metrics: createMetrics(), build } as const;
   receiver = createParcaReceiver(settings, parcaReceiverSchema.parse({ endpoint: "127.0.0.1:0", ...change }), sink);
   await receiver.start(host);
   client = new Client(`127.0.0.1:${receiver.port}`, credentials.createInsecure());
@@ -230,8 +231,10 @@ describe("parca receiver", () => {
     await assert.rejects(writeRaw(series), { code: 13, details: /never/ });
   });
 
-  it("says of the Arrow calls that OTLP is the way, before the stream ends", async () => {
-    await run();
+  it("says of the Arrow calls that OTLP is the way, before the stream ends, and logs the first of each", async () => {
+    const lines: LogLine[] = [];
+    await run({}, {}, recordingLog(lines));
+    await assert.rejects(call(`${service}/WriteArrow`, Buffer.alloc(0)), { code: 12 });
     await assert.rejects(call(`${service}/WriteArrow`, Buffer.from([0x0a, 0])), {
       code: 12,
       details: /--remote-store-format=otlp/,
@@ -243,6 +246,11 @@ describe("parca receiver", () => {
     });
     assert.equal(error.code, 12);
     assert.match(error.details, /otlp receiver/);
+    const refused = lines.filter(({ message }) => message === "Calls that are not served here are refused");
+    assert.deepEqual(
+      refused.map(({ fields }) => fields.path),
+      [`${service}/WriteArrow`, `${service}/Write`],
+    );
   });
 
   it("tells agents not to upload debug information", async () => {
