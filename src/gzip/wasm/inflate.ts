@@ -142,11 +142,11 @@ function numberOf(entry: u32, bits: u64): usize {
 }
 
 /**
- * Reads a block of codes. The word is kept in locals here, of whose `count` only the low six bits are good, and the next
- * entry is looked up before the word is filled: this loop takes nearly all the time of inflating.
+ * Reads a block of codes. The word is kept in locals here, of whose `count` only the low six bits are good: this loop takes
+ * nearly all the time of inflating.
  *
- * Between two fillings up to two literals and a length (11 + 11 + 20 bits), or three literals, leave enough of 56 bits for
- * the next entry to be found; so does a distance (28).
+ * Of 56 bits four literals (11 each) leave enough for the next entry to be found, so that the word can be filled meanwhile;
+ * a length (20) and a distance (28) take less than that.
  */
 function readBlock(end: usize, to: usize, out: usize, limit: usize): usize {
   let bits = word;
@@ -160,14 +160,35 @@ function readBlock(end: usize, to: usize, out: usize, limit: usize): usize {
     if (i32(entry) < 0) {
       bits >>= u64(entry);
       count -= entry;
-      store<u8>(out++, u8(entry >>> 16));
+      store<u8>(out, u8(entry >>> 16));
       entry = literalEntry(bits);
       if (i32(entry) < 0) {
         bits >>= u64(entry);
         count -= entry;
-        store<u8>(out++, u8(entry >>> 16));
+        store<u8>(out, u8(entry >>> 16), 1);
         entry = literalEntry(bits);
-      }
+        if (i32(entry) < 0) {
+          bits >>= u64(entry);
+          count -= entry;
+          store<u8>(out, u8(entry >>> 16), 2);
+          entry = literalEntry(bits);
+          if (i32(entry) < 0) {
+            bits >>= u64(entry);
+            count -= entry;
+            store<u8>(out, u8(entry >>> 16), 3);
+            out += 4;
+            entry = literalEntry(bits);
+            bits |= load<u64>(from) << u64(count);
+            from += usize(7 - ((count >>> 3) & 7));
+            count |= 56;
+            continue;
+          }
+          out += 3;
+        } else out += 2;
+      } else out++;
+      bits |= load<u64>(from) << u64(count);
+      from += usize(7 - ((count >>> 3) & 7));
+      count |= 56;
     }
     if ((entry & EXCEPTION) !== 0) {
       if ((entry & POINTER) !== 0) {
@@ -197,9 +218,6 @@ function readBlock(end: usize, to: usize, out: usize, limit: usize): usize {
     bits >>= u64(entry);
     count -= entry;
     entry = distanceEntry(bits);
-    bits |= load<u64>(from) << u64(count);
-    from += usize(7 - ((count >>> 3) & 7));
-    count |= 56;
     if ((entry & EXCEPTION) !== 0) {
       if ((entry & POINTER) === 0) return 0;
       bits >>= u64(DISTANCE_BITS);
@@ -211,10 +229,10 @@ function readBlock(end: usize, to: usize, out: usize, limit: usize): usize {
     if (distance > out - to) return 0;
     bits >>= u64(entry);
     count -= entry;
-    entry = literalEntry(bits);
     bits |= load<u64>(from) << u64(count);
     from += usize(7 - ((count >>> 3) & 7));
     count |= 56;
+    entry = literalEntry(bits);
     copyMatch(out, distance, length);
     out += length;
   }
