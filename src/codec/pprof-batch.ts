@@ -40,7 +40,7 @@ export interface SeriesScope {
 export class PprofBatch {
   readonly maxBytes: number;
   private readonly named: PayloadScope | undefined;
-  private readonly all: Series[] = [];
+  private all: Series[] = [];
   private opened: ProfilesBuilder | undefined;
   private bytes = 0;
 
@@ -53,7 +53,9 @@ export class PprofBatch {
   series(attributes: SeriesAttributes): Series {
     const series = new Series(attributes, this.named, () => this.builder);
     if (this.opened) series.decodeInto(this.opened);
-    this.all.push(series);
+    // A list that is pushed to has room for sixteen more, and most stay at one.
+    if (this.all.length === 0) this.all = [series];
+    else this.all.push(series);
     return series;
   }
 
@@ -77,7 +79,7 @@ export class PprofBatch {
     if (room <= 0) throw new TooLargeError(`pprof: the request's profiles take more than ${this.maxBytes} bytes`);
     const whole = { ...options, maxBytes: room, attributes: series.attributes };
     const payload = this.opened ? undefined : sealPprof(pprof, whole, this.named);
-    if (payload) series.payloads.push(payload);
+    if (payload) series.add(payload);
     this.bytes += (payload ?? addPprof(series.scope, pprof, whole)).byteSize;
   }
 
@@ -93,7 +95,7 @@ export class PprofBatch {
 
 /** One series of a batch. */
 export class Series implements SeriesScope {
-  readonly payloads: PprofPayload[] = [];
+  private kept: PprofPayload[] = [];
   private readonly all: SeriesAttributes;
   private readonly named: PayloadScope | undefined;
   private readonly open: () => unknown;
@@ -104,6 +106,15 @@ export class Series implements SeriesScope {
     this.all = attributes;
     this.named = scope;
     this.open = open;
+  }
+
+  get payloads(): readonly PprofPayload[] {
+    return this.kept;
+  }
+
+  add(payload: PprofPayload): void {
+    if (this.kept.length === 0) this.kept = [payload];
+    else this.kept.push(payload);
   }
 
   get attributes(): readonly KeyValue[] {

@@ -33,7 +33,7 @@ export class PprofPayload implements Payload {
     this.outline = outline;
     this.scope = scope;
     this.attributes = attributesFor ? [...attributes, ...attributesFor(outline.sampleTypes)] : attributes;
-    this.options = { ...options, plain: undefined };
+    this.options = options.plain ? { ...options, plain: undefined } : options;
     this.plain = plain;
   }
 

@@ -13,10 +13,20 @@ export interface Client {
   readonly transport?: string;
 }
 
+/** Tells that the caller went away or its deadline passed. */
+export interface Gone {
+  readonly aborted: boolean;
+  /** `listener` will be called once, unless it is taken off before. */
+  on(listener: () => void): void;
+  off(listener: () => void): void;
+}
+
 /** What travels beside the data. Immutable: `withContext` makes a changed copy. */
 export interface Context {
   /** Aborted when the caller went away or its deadline passed. */
   readonly signal: AbortSignal | undefined;
+  /** The same, where there is something that costs less than a signal; see `goneOf`. */
+  readonly gone?: Gone;
   /** The caller gives up at this time (performance.now() clock, milliseconds); undefined = never. */
   readonly deadlineMs: number | undefined;
   readonly metadata: Metadata;
@@ -46,4 +56,30 @@ export function withContext(ctx: Context, change: Partial<Context>): Context {
     reservation: "reservation" in change ? change.reservation : ctx.reservation,
     span: "span" in change ? change.span : ctx.span,
   };
+}
+
+/** For who listens for the end of a context: undefined where there is none. */
+export function goneOf(ctx: Context): Gone | undefined {
+  if (ctx.gone) return ctx.gone;
+  return ctx.signal && new SignalGone(ctx.signal);
+}
+
+class SignalGone implements Gone {
+  private readonly signal: AbortSignal;
+
+  constructor(signal: AbortSignal) {
+    this.signal = signal;
+  }
+
+  get aborted(): boolean {
+    return this.signal.aborted;
+  }
+
+  on(listener: () => void): void {
+    this.signal.addEventListener("abort", listener, { once: true });
+  }
+
+  off(listener: () => void): void {
+    this.signal.removeEventListener("abort", listener);
+  }
 }

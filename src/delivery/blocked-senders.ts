@@ -1,4 +1,4 @@
-import type { Context } from "../component/context.js";
+import { type Context, goneOf } from "../component/context.js";
 import type { PipelineError } from "../component/errors.js";
 import { callerGone, deadlineExceeded } from "./caller.js";
 import type { Clock } from "./clock.js";
@@ -35,6 +35,7 @@ export function createBlockedSenders(max: number, clock: Clock): BlockedSenders 
         turnedAway();
         reject(error);
       };
+      const gone = goneOf(ctx);
       const onGone = () => turnAway(callerGone());
       const timer =
         ctx.deadlineMs === undefined
@@ -46,7 +47,7 @@ export function createBlockedSenders(max: number, clock: Clock): BlockedSenders 
         sender.admit = nothing;
         sender.turnAway = nothing;
         if (timer !== undefined) clock.clearTimer(timer);
-        ctx.signal?.removeEventListener("abort", onGone);
+        gone?.off(onGone);
       };
       const sender: Blocked = {
         size,
@@ -57,8 +58,8 @@ export function createBlockedSenders(max: number, clock: Clock): BlockedSenders 
         },
       };
       senders.add(sender);
-      ctx.signal?.addEventListener("abort", onGone, { once: true });
-      if (ctx.signal?.aborted) onGone();
+      gone?.on(onGone);
+      if (gone?.aborted) onGone();
     });
   }
 

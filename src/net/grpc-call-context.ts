@@ -8,7 +8,7 @@ export class CallContext implements Context {
   readonly client: Client;
   readonly reservation = undefined;
   readonly span: unknown;
-  private readonly gone: LazySignal;
+  readonly gone: LazySignal;
 
   constructor(gone: LazySignal, deadlineMs: number | undefined, metadata: Metadata, client: Client, span: unknown) {
     this.gone = gone;

@@ -14,7 +14,7 @@ export class RequestContext implements Context {
   readonly reservation = undefined;
   readonly span: unknown;
   private readonly response: ServerResponse;
-  private gone: LazySignal | undefined;
+  private watched: LazySignal | undefined;
 
   constructor(message: IncomingMessage, response: ServerResponse, includeMetadata: boolean) {
     this.metadata = includeMetadata ? metadataOf(message) : noMetadata;
@@ -22,11 +22,15 @@ export class RequestContext implements Context {
     this.span = remoteParent(message.headers);
     this.response = response;
     // A closed response of HTTP/2 can't be told from one that was sent.
-    if (!isHttp1(message)) this.gone = watch(response);
+    if (!isHttp1(message)) this.watched = watch(response);
+  }
+
+  get gone(): LazySignal {
+    this.watched ??= watch(this.response);
+    return this.watched;
   }
 
   get signal(): AbortSignal {
-    this.gone ??= watch(this.response);
     return this.gone.signal;
   }
 }

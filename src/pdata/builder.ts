@@ -213,11 +213,15 @@ function writeDictionary(out: Writer, { bytes, start, end, counts }: WrittenDict
 }
 
 /** What a scan finds in a request of these numbers, before it has found it. */
-export function emptyScan(resourceCount: number, profileCount: number): ScanResult {
+export function emptyScan(
+  resourceCount: number,
+  profileCount: number,
+  counts: Int32Array = new Int32Array(8),
+): ScanResult {
   return {
     dictionaryStart: -1,
     dictionaryEnd: -1,
-    counts: new Int32Array(8),
+    counts,
     resources: new Int32Array(4 * resourceCount),
     resourceCount,
     sampleCount: 0,

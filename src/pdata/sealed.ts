@@ -11,6 +11,8 @@ export interface SealedResource {
   readonly payloads: readonly Payload[];
 }
 
+/** Of the dictionary that there is none of. */
+const noCounts = new Int32Array(8);
 const noScope: PayloadScope = { name: "", version: "" };
 
 /**
@@ -18,7 +20,7 @@ const noScope: PayloadScope = { name: "", version: "" };
  * scopes, profiles or the dictionary has it decoded. The buffers are kept, not copied.
  */
 export function sealedProfiles(resources: readonly SealedResource[]): Profiles {
-  const scanned = emptyScan(resources.length, 0);
+  const scanned = emptyScan(resources.length, 0, noCounts);
   let pos = 0;
   resources.forEach(({ head, payloads }, i) => {
     scanned.resources[4 * i] = pos;
