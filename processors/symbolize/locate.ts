@@ -1,12 +1,14 @@
 import { readlinkSync } from "node:fs";
 import { basename, isAbsolute, join, normalize } from "node:path";
+import { type CodeRegion, mapFileName, readCodeRegions } from "../../src/proc/process-maps.js";
 import type { MappedRange } from "../../src/symbols/segments.js";
-import { type MappedFile, readMaps } from "./proc-maps.js";
 import type { Target, WorkerOptions } from "./protocol.js";
 import { startTicks } from "./start-times.js";
 
 /** Most processes that are asked for one binary of a known build. */
 const maxPids = 8;
+/** Regions of a process that are looked at. */
+const maxRegions = 16_384;
 
 /** A place where a file may be. */
 export interface Candidate {
@@ -31,7 +33,7 @@ export function candidates(target: Target, range: MappedRange, options: WorkerOp
   for (const pid of options.proc === "" ? [] : target.pids.slice(0, maxPids)) {
     const own = `${options.proc}/${pid}`;
     if (name === "" || name === basename(target.executable)) paths.push(`${own}/exe`);
-    for (const file of readMaps(options.proc, pid)) {
+    for (const file of filesOf(own)) {
       if (basename(file.path) === name) paths.push(...pathsOf(own, file).map(({ path }) => path));
     }
   }
@@ -44,16 +46,23 @@ export function candidates(target: Target, range: MappedRange, options: WorkerOp
 
 function inSameProcess(proc: string, target: Target, range: MappedRange): Candidate[] {
   const [pid] = target.pids;
-  const mapped = readMaps(proc, pid).find(({ start, path }) => {
-    return start === range.start && (path === target.file || basename(path) === target.file);
+  const own = `${proc}/${pid}`;
+  const mapped = filesOf(own).find(({ start, path }) => {
+    return Number(start) === range.start && (path === target.file || basename(path) === target.file);
   });
   // Read after the maps: had another process got the id before them, it would have begun by now.
-  return mapped && startTicks(proc, pid) === target.startTicks ? pathsOf(`${proc}/${pid}`, mapped) : [];
+  return mapped && startTicks(proc, pid) === target.startTicks ? pathsOf(own, mapped) : [];
+}
+
+/** Regions with code of a file; none where the process is gone or may not be looked at. */
+function filesOf(own: string): CodeRegion[] {
+  return (readCodeRegions(own, maxRegions) ?? []).filter(({ path }) => path.startsWith("/"));
 }
 
 /** Links of the kernel to the very file that is mapped come first; the path may have been given to another one. */
-function pathsOf(own: string, { range, inode, path, isDeleted }: MappedFile): Candidate[] {
-  const found: Candidate[] = [{ path: `${own}/map_files/${range}`, inode }];
+function pathsOf(own: string, region: CodeRegion): Candidate[] {
+  const { inode, path, isDeleted } = region;
+  const found: Candidate[] = [{ path: `${own}/map_files/${mapFileName(region)}`, inode }];
   if (isExecutable(own, path)) found.push({ path: `${own}/exe`, inode });
   // `..` can't lead out of the process' root.
   if (!isDeleted) found.push({ path: join(`${own}/root`, normalize(`/${path}`)), inode });

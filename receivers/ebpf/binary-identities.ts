@@ -1,9 +1,9 @@
 import { join, normalize } from "node:path";
+import { type CodeRegion, mapFileName } from "../../src/proc/process-maps.js";
 import { type BuildIds, buildIdsOf } from "../../src/symbols/build-id.js";
 import { type ByteSource, openFileSource } from "../../src/symbols/byte-source.js";
 import { parseElf } from "../../src/symbols/elf.js";
 import { InvalidBinaryError } from "../../src/symbols/invalid-binary.js";
-import type { CodeRegion } from "../../src/symbols/process-maps.js";
 import type { Segment } from "../../src/symbols/segments.js";
 
 /** Which build a file is, and where its parts go in memory. */
@@ -66,13 +66,10 @@ export class BinaryIdentities {
     }
   }
 
-  private read(pid: number, { start, end, path }: CodeRegion): BinaryIdentity | undefined | typeof unreadable {
+  private read(pid: number, region: CodeRegion): BinaryIdentity | undefined | typeof unreadable {
     const own = join(this.proc, String(pid));
     // map_files has the very file, even one that was deleted or replaced; it takes more rights.
-    const paths = [
-      join(own, "map_files", `${start.toString(16)}-${end.toString(16)}`),
-      join(own, "root", normalize(`/${path}`)),
-    ];
+    const paths = [join(own, "map_files", mapFileName(region)), join(own, "root", normalize(`/${region.path}`))];
     for (const each of paths) {
       let source: ByteSource | undefined;
       try {

@@ -1,7 +1,7 @@
 import { basename, join } from "node:path";
 import { mountNamespaceOf, readProcFile } from "../../src/proc/proc-files.js";
+import { type CodeRegion, readCodeRegions, regionAt, remoteDevices } from "../../src/proc/process-maps.js";
 import type { BuildIds } from "../../src/symbols/build-id.js";
-import { type CodeRegion, parseCodeRegions, regionAt, remoteDevices } from "../../src/symbols/process-maps.js";
 import type { Segment } from "../../src/symbols/segments.js";
 import type { BinaryIdentities } from "./binary-identities.js";
 import type { HostProcess } from "./processes.js";
@@ -38,7 +38,6 @@ const longestPatience = 8;
 
 /** Mounts are read again after so many intervals. */
 const mountIntervals = 12;
-const maxMapsBytes = 4 * 1024 * 1024;
 const maxMountBytes = 1024 * 1024;
 const maxRegionsOfOne = 16_384;
 const executable = 1;
@@ -169,10 +168,9 @@ export class CodePlaces {
 
   private read(process: HostProcess, before: Regions | undefined): Pick<Regions, "list" | "remote"> {
     const own = join(this.proc, String(process.pid));
-    const text = readProcFile(join(own, "maps"), maxMapsBytes);
+    const list = readCodeRegions(own, Math.min(maxRegionsOfOne, this.maxRegions));
     // Gone, perhaps: what was read before is still true of it.
-    if (text === undefined || text === "") return { list: before?.list ?? [], remote: before?.remote ?? none };
-    const list = parseCodeRegions(text, Math.min(maxRegionsOfOne, this.maxRegions));
+    if (!list) return { list: before?.list ?? [], remote: before?.remote ?? none };
     return { list, remote: this.remoteOf(process.pid) };
   }
 

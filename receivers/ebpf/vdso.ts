@@ -1,14 +1,14 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { readProcFile } from "../../src/proc/proc-files.js";
+import { readCodeRegions } from "../../src/proc/process-maps.js";
 import { bufferSource } from "../../src/symbols/byte-source.js";
 import { parseElf } from "../../src/symbols/elf.js";
-import { parseCodeRegions } from "../../src/symbols/process-maps.js";
 import { readSymbolTable } from "../../src/symbols/symbol-table.js";
 
 /** Name of the function at an offset in the code that the kernel puts into every process; undefined where it has none. */
 export type VdsoNames = (offset: number) => string | undefined;
 
 const maxBytes = 64 * 1024;
+const maxRegions = 100_000;
 const noNames: VdsoNames = () => undefined;
 
 /**
@@ -16,8 +16,7 @@ const noNames: VdsoNames = () => undefined;
  * programs. `own`: /proc/self.
  */
 export function readVdsoNames(own = "/proc/self"): VdsoNames {
-  const maps = readProcFile(`${own}/maps`, 4 * 1024 * 1024) ?? "";
-  const region = parseCodeRegions(maps, 100_000).find(({ path }) => path === "[vdso]");
+  const region = readCodeRegions(own, maxRegions)?.find(({ path }) => path === "[vdso]");
   if (!region) return noNames;
   const size = Number(region.end - region.start);
   let fd: number | undefined;

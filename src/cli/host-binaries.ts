@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type CodeRegion, parseCodeRegions, remoteDevices } from "../symbols/process-maps.js";
+import { type CodeRegion, mapFileName, readCodeRegions, remoteDevices } from "../proc/process-maps.js";
 
 export interface HostBinary {
   /** As its first process sees it. */
@@ -29,7 +29,7 @@ export function hostBinaries(proc: string): { readonly binaries: HostBinary[]; r
     const own = join(proc, pid);
     const remote = remoteDevices(textOf(join(own, "mountinfo")));
     const program = statOf(join(own, "exe"))?.ino;
-    for (const region of parseCodeRegions(textOf(join(own, "maps")), maxRegions)) {
+    for (const region of readCodeRegions(own, maxRegions) ?? []) {
       if (region.inode === "0" || remote.has(region.device)) continue;
       const key = `${region.device} ${region.inode}`;
       if (!found.has(key)) {
@@ -56,12 +56,12 @@ function binaryOf(own: string, region: CodeRegion, isProgram: boolean): HostBina
 }
 
 /** Where the file of a region can be opened. The kernel's link has even one that was deleted, but takes more rights. */
-function placesOf(own: string, { start, end, path, inode }: CodeRegion): string[] {
-  const places = [join(own, "map_files", `${start.toString(16)}-${end.toString(16)}`), join(own, "root", path)];
+function placesOf(own: string, region: CodeRegion): string[] {
+  const places = [join(own, "map_files", mapFileName(region)), join(own, "root", region.path)];
   return places
     .filter((place) => {
       const stat = statOf(place);
-      return stat?.isFile() && String(stat.ino) === inode;
+      return stat?.isFile() && String(stat.ino) === region.inode;
     })
     .slice(0, 1);
 }

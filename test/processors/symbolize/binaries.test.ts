@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type Binaries, createBinaries } from "../../../processors/symbolize/binaries.js";
-import { parseMaps } from "../../../processors/symbolize/proc-maps.js";
 import type { Target, WorkerOptions } from "../../../processors/symbolize/protocol.js";
 import { createStartTimes } from "../../../processors/symbolize/start-times.js";
 import { headTailHash } from "../../../src/symbols/build-id.js";
@@ -245,22 +244,6 @@ describe("binaries that were read", () => {
     assert.ok(readdirSync("/proc/self/fd").length < 100);
     // The first one is read again.
     assert.equal(nameIn(binaries, { key: "gnu:aabb0000", gnu: "aabb0000", file: join(folder, "many/0") }), "f0");
-  });
-});
-
-describe("the maps of a process", () => {
-  it("are its files, with whether they are still there", () => {
-    const text = [
-      "00400000-00401000 r-xp 00000000 fe:01 12345                      /usr/bin/with space",
-      "7ffc00000000-7ffc00001000 rw-p 00000000 00:00 0                  [stack]",
-      "7f0000000000-7f0000001000 r-xp 00002000 00:2a 77                 /memfd:x (deleted)",
-      "7f0000002000-7f0000003000 rw-p 00000000 00:00 0 ",
-      "7f0000004000-7f00000",
-    ].join("\n");
-    assert.deepEqual(parseMaps(text), [
-      { start: 0x400000, range: "00400000-00401000", inode: "12345", path: "/usr/bin/with space", isDeleted: false },
-      { start: 0x7f0000000000, range: "7f0000000000-7f0000001000", inode: "77", path: "/memfd:x", isDeleted: true },
-    ]);
   });
 });
 

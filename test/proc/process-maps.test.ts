@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parseCodeRegions, regionAt, remoteDevices } from "../../src/symbols/process-maps.js";
+import { mapFileName, parseCodeRegions, regionAt, remoteDevices } from "../../src/proc/process-maps.js";
 
 const maps = `56379c362000-56379c364000 r--p 00000000 fe:00 247026                     /usr/bin/cat
 56379c364000-56379c369000 r-xp 00002000 fe:00 247026                     /usr/bin/cat
@@ -15,15 +15,27 @@ describe("the text of /proc/PID/maps", () => {
 
   it("is read for the regions that hold code", () => {
     assert.deepEqual(
-      regions.map(({ start, fileOffset, device, inode, path }) => [start, fileOffset, device, inode, path]),
+      regions.map(({ start, fileOffset, device, inode, path, isDeleted }) => {
+        return [start, fileOffset, device, inode, path, isDeleted];
+      }),
       [
-        [0x56379c364000n, 0x2000n, "254:0", "247026", "/usr/bin/cat"],
-        [0x7f0000000000n, 0x1000n, "8:17", "12", "/opt/a b/lib.so"],
-        [0x7f0000002000n, 0n, "0:0", "0", ""],
-        [0x7ffd1c9f2000n, 0n, "0:0", "0", "[vdso]"],
+        [0x56379c364000n, 0x2000n, "254:0", "247026", "/usr/bin/cat", false],
+        [0x7f0000000000n, 0x1000n, "8:17", "12", "/opt/a b/lib.so", true],
+        [0x7f0000002000n, 0n, "0:0", "0", "", false],
+        [0x7ffd1c9f2000n, 0n, "0:0", "0", "[vdso]", false],
       ],
     );
     assert.equal(parseCodeRegions(maps, 2).length, 2);
+  });
+
+  it("is left alone where it was cut", () => {
+    const [first] = parseCodeRegions(maps.slice(0, maps.indexOf("cat\n7f") + 2), 100);
+    assert.equal(first, undefined);
+  });
+
+  it("has the names of map_files, which are without zeros in front", () => {
+    const [program] = parseCodeRegions("00400000-00a01000 r-xp 00000000 fe:00 5    /srv/shop\n", 100);
+    assert.equal(mapFileName(program), "400000-a01000");
   });
 
   it("has a region for an address, from its start up to its end", () => {
