@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { badInput } from "../../src/component/errors.js";
+import { parseBoundedJson } from "../../src/proto/json-reader.js";
 import { LEN, Reader, WireError } from "../../src/proto/wire.js";
 import type { Label } from "./labels.js";
 
@@ -13,14 +14,26 @@ export interface PushedSeries {
   readonly samples: readonly Buffer[];
 }
 
+/** Series, labels and samples of a request: each takes far more room than the two bytes that it can be written with. */
+const maxEntries = 262_144;
+/** Objects, lists and keys of a request in JSON. */
+const maxJsonParts = 4 * maxEntries;
+
 /** PushRequest { series 1 { labels 1 { name 1, value 2 }, samples 2 { raw_profile 1, ID 2 } } } */
 export function decodePush(body: Buffer): PushedSeries[] {
   return judged(() => {
     const series: PushedSeries[] = [];
+    let entries = 0;
     const request = new Reader(body, 0, body.length);
     while (request.next()) {
-      if (request.field === 1) series.push(new EncodedSeries(lengthDelimited(request, "series")));
-      else request.skip();
+      if (request.field !== 1) {
+        request.skip();
+        continue;
+      }
+      if (entries >= maxEntries) throw tooManyEntries();
+      const one = new EncodedSeries(lengthDelimited(request, "series"), maxEntries - entries - 1);
+      entries += 1 + one.entries;
+      series.push(one);
     }
     return series;
   });
@@ -35,6 +48,10 @@ function judged<T>(read: () => T): T {
   }
 }
 
+function tooManyEntries(): WireError {
+  return new WireError(`more than ${maxEntries} series, labels and samples`);
+}
+
 /** Clients send the same labels again and again: they are read when somebody asks for them. */
 class EncodedSeries implements PushedSeries {
   readonly samples: Buffer[] = [];
@@ -45,13 +62,19 @@ class EncodedSeries implements PushedSeries {
   private end = -1;
   private together = true;
 
-  constructor(reader: Reader) {
+  constructor(reader: Reader, maxOwnEntries: number) {
     this.buf = reader.buf;
     while (reader.next()) {
+      if (this.entries >= maxOwnEntries) throw tooManyEntries();
       if (reader.field === 1) this.addLabel(reader);
       else if (reader.field === 2) this.samples.push(readSample(lengthDelimited(reader, "samples")));
       else reader.skip();
     }
+  }
+
+  /** Labels and samples. */
+  get entries(): number {
+    return this.spans.length / 2 + this.samples.length;
   }
 
   private addLabel(reader: Reader): void {
@@ -124,7 +147,7 @@ export function decodePushJson(body: Buffer): PushedSeries[] {
   const text = body.toString();
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    parsed = parseBoundedJson(text, maxJsonParts);
   } catch (error) {
     throw badInput(`PushRequest: ${(error as Error).message.slice(0, 200)}`, { cause: error });
   }

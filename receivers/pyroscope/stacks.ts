@@ -6,6 +6,7 @@ import { invalid, looksLike, TooLargeError } from "../../src/codec/invalid.js";
 import type { SeriesScope } from "../../src/codec/pprof-batch.js";
 import { newCaptureId } from "../../src/codec/pprof-decode.js";
 import { addSpeedscope } from "../../src/codec/speedscope.js";
+import { maxNames, tooManyNames } from "../../src/codec/stack-options.js";
 import type { ProfileBuilder, ProfilesBuilder } from "../../src/pdata/builder.js";
 import type { ValueType } from "../../src/pdata/profiles.js";
 import { Reader, WireError } from "../../src/proto/wire.js";
@@ -82,6 +83,7 @@ class Stacks {
   private location(name: string): number {
     let location = this.locations.get(name);
     if (location === undefined) {
+      if (this.locations.size >= maxNames) throw tooManyNames(this.format);
       location = this.builder.location({ lines: [{ function: this.builder.function(this.builder.string(name)) }] });
       this.locations.set(name, location);
     }

@@ -3,7 +3,16 @@ import { OutTable } from "../pdata/out-table.js";
 import type { ValueType } from "../pdata/profiles.js";
 import { CountedStacks } from "./counted-stacks.js";
 import { invalid, looksLike } from "./invalid.js";
-import { countType, plainText, type StackOptions, type StackSummary } from "./stack-options.js";
+import {
+  countType,
+  maxFrames,
+  maxNames,
+  plainText,
+  type StackOptions,
+  type StackSummary,
+  tooManyFrames,
+  tooManyNames,
+} from "./stack-options.js";
 
 /*
  * A line per stack, outermost frame first: `main;work;leaf 12`. A frame may hold spaces: the count stands behind the
@@ -51,6 +60,7 @@ class CollapsedReader {
   private readonly stacks = [0];
   private readonly frameTexts = new OutTable(1);
   private readonly locations = [0];
+  private frames = 0;
 
   constructor(scope: ScopeBuilder, buf: Buffer, scale: bigint, hasComments: boolean) {
     this.scope = scope;
@@ -116,7 +126,10 @@ class CollapsedReader {
     for (let p = start; p <= end; p++) {
       if (p < end && buf[p] !== semicolon) continue;
       // An empty frame says nothing: `main;;work`, or a stack that ends with a semicolon.
-      if (p > from) frames.push(this.location(from, p));
+      if (p > from) {
+        if (++this.frames > maxFrames) throw tooManyFrames(format);
+        frames.push(this.location(from, p));
+      }
       from = p + 1;
     }
     return this.scope.builder.stack(frames.reverse());
@@ -125,6 +138,7 @@ class CollapsedReader {
   private location(start: number, end: number): number {
     const index = this.frameTexts.add(this.buf, start, end);
     if (index === this.locations.length) {
+      if (index > maxNames) throw tooManyNames(format);
       const { builder } = this.scope;
       const name = builder.stringBytes(this.buf, start, end);
       this.locations.push(builder.location({ lines: [{ function: builder.function(name) }] }));

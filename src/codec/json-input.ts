@@ -1,5 +1,9 @@
-import { invalid, looksLike } from "./invalid.js";
+import { JsonTooLargeError, parseBoundedJson } from "../proto/json-reader.js";
+import { invalid, looksLike, TooLargeError } from "./invalid.js";
 import { plainText } from "./stack-options.js";
+
+/** Objects, lists and keys of a document: some hundred MB once they are built. */
+const maxParts = 4_000_000;
 
 /** A JSON document of unknown shape, read with messages that name the place. */
 export class JsonInput {
@@ -13,8 +17,9 @@ export class JsonInput {
     const text = plainText(this.format, bytes, maxBytes);
     let value: unknown;
     try {
-      value = JSON.parse(text.utf8Slice(0, text.length));
-    } catch {
+      value = parseBoundedJson(text.utf8Slice(0, text.length), maxParts);
+    } catch (error) {
+      if (error instanceof JsonTooLargeError) throw new TooLargeError(`${this.format}: ${error.message}`);
       throw invalid(this.format, `not JSON${looksLike(text)}`);
     }
     return this.object(value, "the document");

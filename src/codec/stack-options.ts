@@ -28,6 +28,9 @@ const defaultMaxBytes = 64 * 1024 * 1024;
 /** Frames of all stacks together: where stacks are written as trees, few bytes can stand for many. */
 export const maxFrames = 16_000_000;
 
+/** Different frames: each takes far more room than the two bytes that it can be written with. */
+export const maxNames = 1_000_000;
+
 /** The input decompressed where it is gzip; refused past the limit, and where it is no UTF-8. */
 export function plainText(format: string, bytes: Buffer, maxBytes = defaultMaxBytes): Buffer {
   const plain = isGzip(bytes) ? gunzip(format, bytes, maxBytes) : bytes;
@@ -38,4 +41,8 @@ export function plainText(format: string, bytes: Buffer, maxBytes = defaultMaxBy
 
 export function tooManyFrames(format: string): TooLargeError {
   return new TooLargeError(`${format}: more than ${maxFrames} frames in all stacks together`);
+}
+
+export function tooManyNames(format: string): TooLargeError {
+  return new TooLargeError(`${format}: more than ${maxNames} different frames`);
 }

@@ -23,6 +23,20 @@ const literals: readonly (readonly [string, null | boolean])[] = [
   ["false", false],
 ];
 
+/** JSON of more objects, lists and keys than may be built. */
+export class JsonTooLargeError extends SyntaxError {}
+
+/**
+ * JSON.parse for what strangers send. An object of two characters takes sixty bytes, so text of more than `maxParts` objects, lists
+ * and keys together is refused before anything is built.
+ */
+export function parseBoundedJson(text: string, maxParts: number): unknown {
+  const reader = new JsonReader(text, maxParts);
+  reader.skip();
+  reader.end();
+  return JSON.parse(text);
+}
+
 /**
  * Reads JSON value by value, without building what it reads: objects made of a few bytes each would take many times the
  * text's size. Integers that a double can't hold are given as decimal text. Throws SyntaxError where JSON.parse would.
@@ -30,9 +44,12 @@ const literals: readonly (readonly [string, null | boolean])[] = [
 export class JsonReader {
   readonly #text: string;
   #at = 0;
+  /** Objects, lists and keys that may still be skipped. */
+  #partsLeft: number;
 
-  constructor(text: string) {
+  constructor(text: string, maxSkippedParts = Number.POSITIVE_INFINITY) {
     this.#text = text;
+    this.#partsLeft = maxSkippedParts;
   }
 
   get isObject(): boolean {
@@ -96,9 +113,10 @@ export class JsonReader {
   #enter(closers: number[]): boolean {
     const closer = this.#take(openObject) ? closeObject : this.#take(openList) ? closeList : 0;
     if (closer === 0) this.scalar();
+    else this.#count();
     if (closer === 0 || this.#take(closer)) return false;
     if (closers.length >= maxSkippedDepth) throw new SyntaxError(`nested too deep at position ${this.#at} in JSON`);
-    if (closer === closeObject) this.#key();
+    if (closer === closeObject) this.#countedKey();
     closers.push(closer);
     return true;
   }
@@ -107,12 +125,21 @@ export class JsonReader {
   #leave(closers: number[]): void {
     for (let closer = closers.at(-1); closer !== undefined; closer = closers.at(-1)) {
       if (this.#take(comma)) {
-        if (closer === closeObject) this.#key();
+        if (closer === closeObject) this.#countedKey();
         return;
       }
       this.#expect(closer);
       closers.pop();
     }
+  }
+
+  #count(): void {
+    if (--this.#partsLeft < 0) throw new JsonTooLargeError("too many objects, lists and keys in JSON");
+  }
+
+  #countedKey(): void {
+    this.#count();
+    this.#key();
   }
 
   #key(): string {

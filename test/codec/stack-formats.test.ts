@@ -322,3 +322,16 @@ test("prefixes and mutations of every recording are refused with a reason, or gi
   }
   assert.ok(refusals > 300, `${refusals} refused`);
 });
+
+test("text of a few bytes a frame is refused by the number of its frames", () => {
+  const names = Array.from({ length: 1_000_001 }, (_, i) => i.toString(36));
+  const tooLarge = (message: RegExp, add: Add, text: string) =>
+    assert.throws(
+      () => decode(add, text),
+      (error) => error instanceof TooLargeError && message.test(error.message),
+    );
+  tooLarge(/^collapsed stacks: more than 1000000 different frames$/, addCollapsed, `${names.join(";")} 1`);
+  tooLarge(/^collapsed stacks: more than 16000000 frames/, addCollapsed, `${"a;".repeat(16_000_001)} 1`);
+  const frames = `[{}${",{}".repeat(4_000_000)}]`;
+  tooLarge(/^speedscope: too many objects, lists and keys in JSON$/, addSpeedscope, `{"shared":{"frames":${frames}}}`);
+});

@@ -78,9 +78,21 @@ test("what protojson refuses is refused with a reason", () => {
   ] as const) {
     assert.throws(() => read(request), reason, JSON.stringify(request));
   }
-  const deep = `{"x":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
-  assert.throws(() => decodePushJson(Buffer.from(deep)), /nested deeper than 1000/);
+  const nested = (depth: number) => Buffer.from(`{"x":${"[".repeat(depth)}${"]".repeat(depth)}}`);
+  assert.throws(() => decodePushJson(nested(1001)), /nested deeper than 1000/);
+  assert.throws(() => decodePushJson(nested(100_000)), /nested too deep at position/);
   assert.throws(() => decodePushJson(Buffer.alloc(0)), /no bytes/);
   assert.throws(() => decodePushJson(Buffer.from("{} x")), /JSON/);
   assert.throws(() => decodePushJson(Buffer.from([0x7b, 0xff, 0x7d])), /UTF-8/);
+});
+
+test("more objects, lists and keys than a push has are refused before they are built", () => {
+  const many = (part: string, count: number) => `[${part}${`,${part}`.repeat(count - 1)}]`;
+  for (const text of [`{"series":${many("{}", 1_100_000)}}`, `{"x":${many('{"a":{"b":[]}}', 300_000)}}`]) {
+    assert.throws(() => decodePushJson(Buffer.from(text)), {
+      kind: "permanent",
+      message: "PushRequest: too many objects, lists and keys in JSON",
+    });
+  }
+  assert.deepEqual(decodePushJson(Buffer.from(`{"series":[],"x":${many("{}", 1_000_000)}}`)), []);
 });

@@ -51,3 +51,17 @@ test("label sets that are remembered are bounded in number and in bytes", () => 
   assert.ok(known.weight <= 8 * 1024 * 1024, String(known.weight));
   assert.ok(known.size < 100, String(known.size));
 });
+
+test("what takes far more room than its bytes is bounded over the whole request", () => {
+  const limit = 262_144;
+  const empty = (field: number, count: number) => Buffer.alloc(2 * count, Buffer.from([(field << 3) | 2, 0]));
+  assert.equal(decodePush(empty(1, limit)).length, limit);
+  const refusal = { message: `PushRequest: more than ${limit} series, labels and samples`, kind: "permanent" };
+  assert.throws(() => decodePush(empty(1, limit + 1)), refusal);
+  for (const field of [1, 2]) {
+    assert.equal(decodePush(series(empty(field, limit - 1))).length, 1);
+    assert.throws(() => decodePush(series(empty(field, limit))), refusal);
+    const half = series(empty(field, limit / 2));
+    assert.throws(() => decodePush(Buffer.concat([half, half])), refusal);
+  }
+});
