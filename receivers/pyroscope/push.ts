@@ -31,7 +31,11 @@ const formats: ReadonlyMap<string, Format> = new Map([
 
 /** The request's format; undefined for one that we don't speak. Only JSON may name its character set. */
 function formatOf(request: HttpServerRequest): Format | undefined {
-  const type = (request.headers["content-type"] ?? "").toLowerCase();
+  const header = request.headers["content-type"] ?? "";
+  return formats.get(header) ?? formatNamed(header.toLowerCase());
+}
+
+function formatNamed(type: string): Format | undefined {
   const json = /^(application\/[\w+-]*json)\s*;\s*(?:charset\s*=\s*"?utf-?8"?\s*)?$/.exec(type);
   return formats.get(json ? json[1] : type.trim());
 }
