@@ -52,6 +52,11 @@ export interface Pprof {
   readonly rowCount: number;
 }
 
+/** Encoding is synchronous: one buffer serves all encoders, and is given back when it has grown large. */
+const scratchBytes = 16 * 1024;
+const maxScratchBytes = 1024 * 1024;
+const scratch = new PprofWriter(scratchBytes);
+
 /**
  * Encodes profiles that share a dictionary as pprof, one after another. Keep one encoder for all profiles of a batch:
  * what it learns of the dictionary (locations, strings) is used again.
@@ -65,7 +70,6 @@ export class PprofEncoder {
   private readonly exact: boolean;
   private readonly strings: StringTable;
   private readonly frames: FrameTables;
-  private readonly out = new PprofWriter(16 * 1024);
   private links: LinkTexts | undefined;
 
   constructor(dictionary: Dictionary, options: PprofOptions) {
@@ -138,7 +142,7 @@ export class PprofEncoder {
   private encodeRows(input: PprofInput, rows: SampleRows, start: number, end: number): Buffer {
     this.strings.reset();
     this.frames.reset();
-    const out = this.out;
+    const out = scratch;
     out.pos = 0;
     for (const { type } of input.columns) this.writeValueType(out, 0x0a, type);
     this.writeRows(out, rows, start, end);
@@ -149,7 +153,9 @@ export class PprofEncoder {
     out.field64(0x60, input.period);
     this.writeProfileAttributes(out, input.columns[0].profile.attributes);
     this.strings.write(out);
-    return out.copyOut();
+    const bytes = out.copyOut();
+    if (out.buf.length > maxScratchBytes) out.buf = Buffer.allocUnsafeSlow(scratchBytes);
+    return bytes;
   }
 
   private writeValueType(out: PprofWriter, tag: number, { type, unit }: ValueType): void {

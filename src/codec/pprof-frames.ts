@@ -1,6 +1,7 @@
 import type { KeyValue } from "../pdata/any-value.js";
 import type { Dictionary } from "../pdata/dictionary.js";
 import { FUNCTION, LOCATION } from "../pdata/tables.js";
+import { last, openLength, readTag, readVarint, skipField, span, tag } from "../pdata/wire-steps.js";
 import { Reader } from "../proto/wire.js";
 import { gnuBuildId, goBuildId } from "./build-id.js";
 import type { StringTable } from "./pprof-strings.js";
@@ -45,7 +46,7 @@ interface Seen {
 export class FrameTables {
   private readonly dictionary: Dictionary;
   private readonly strings: StringTable;
-  private readonly arena = new PprofWriter(16 * 1024);
+  private readonly arena = new PprofWriter(4 * 1024);
   // Per location: its message in the arena (end 0 = not encoded yet), its mapping, the functions of its lines.
   private readonly starts: Int32Array;
   private readonly ends: Int32Array;
@@ -135,37 +136,46 @@ export class FrameTables {
 
   /** A Line message is the same in OTLP and in pprof but for lines without a function; the rest changes its tags. */
   private encodeLocation(index: number): void {
-    const reader = this.dictionary.entry(LOCATION, index);
+    this.dictionary.locate(LOCATION, index);
+    const { atBuf: buf, atEnd: end } = this.dictionary;
+    let pos = this.dictionary.atStart;
     const out = this.arena;
     this.starts[index] = out.pos;
     const message = out.open(locationTag);
     out.field(0x08, index);
     let functions = noFunctions;
     let hasAddress = false;
-    while (reader.next()) {
-      if (reader.field === 1) {
-        this.mappingOf[index] = reader.int32();
-        out.field(0x10, this.mappingOf[index]);
-      } else if (reader.field === 2) {
-        const start = reader.pos;
-        reader.skip();
-        hasAddress ||= reader.buf[start] !== 0;
+    // What stands in a dictionary has passed the scan.
+    while (pos < end) {
+      pos = readTag(buf, pos, end);
+      const field = tag.value >>> 3;
+      if (field === 1) {
+        pos = readVarint(buf, pos, end);
+        this.mappingOf[index] = last.low;
+        out.field(0x10, last.low);
+      } else if (field === 2) {
+        const start = pos;
+        pos = skipField(buf, pos, end, 0);
+        hasAddress ||= buf[start] !== 0;
         out.ensure(1);
         out.byte(0x18);
-        out.copy(reader.buf, start, reader.pos);
-      } else if (reader.field === 3) {
-        const length = reader.length();
-        const end = reader.pos + length;
-        const line = this.lineFunction(reader.buf, reader.pos, end, index);
+        out.copy(buf, start, pos);
+      } else if (field === 3) {
+        pos = openLength(buf, pos, end);
+        const lineEnd = span.end;
+        const line = this.lineFunction(buf, pos, lineEnd, index);
         // A line without a function names nothing, and readers drop samples that refer to function 0.
         if (line !== 0) {
-          out.bytes(lineTag, reader.buf, reader.pos, end);
+          out.bytes(lineTag, buf, pos, lineEnd);
           functions = functions === noFunctions ? [line] : [...functions, line];
         }
-        reader.pos = end;
-      } else if (reader.field === 4) {
-        if (this.isFolded(reader.message())) out.field(0x28, 1);
-      } else reader.skip();
+        pos = lineEnd;
+      } else if (field === 4) {
+        pos = openLength(buf, pos, end);
+        const listEnd = span.end;
+        if (this.isFolded(new Reader(buf, pos, listEnd))) out.field(0x28, 1);
+        pos = listEnd;
+      } else pos = skipField(buf, pos, end, tag.value & 7);
     }
     if (functions.length === 0 && (this.named === "all" || (this.named === "without_address" && !hasAddress))) {
       functions = [this.makeUp(index)];
@@ -197,13 +207,15 @@ export class FrameTables {
 
   /** The function of a Line message; notes whether it has a line number. */
   private lineFunction(buf: Buffer, start: number, end: number, location: number): number {
-    const reader = new Reader(buf, start, end);
     let index = 0;
-    while (reader.next()) {
-      if (reader.field === 1) index = reader.int32();
-      else {
-        if (reader.field === 2) this.hasLineNumber[location] = 1;
-        reader.skip();
+    for (let pos = start; pos < end; ) {
+      pos = readTag(buf, pos, end);
+      if (tag.value >>> 3 === 1) {
+        pos = readVarint(buf, pos, end);
+        index = last.low;
+      } else {
+        if (tag.value >>> 3 === 2) this.hasLineNumber[location] = 1;
+        pos = skipField(buf, pos, end, tag.value & 7);
       }
     }
     return index;
@@ -247,11 +259,19 @@ export class FrameTables {
   private decodeFunction(index: number): void {
     if (this.functionKnown[index]) return;
     this.functionKnown[index] = 1;
-    const reader = this.dictionary.entry(FUNCTION, index);
-    while (reader.next()) {
-      if (reader.field <= 3) this.functions[index * 3 + reader.field - 1] = reader.int32();
-      else if (reader.field === 4) this.startLines[index] = reader.int64();
-      else reader.skip();
+    this.dictionary.locate(FUNCTION, index);
+    const { atBuf: buf, atEnd: end } = this.dictionary;
+    for (let pos = this.dictionary.atStart; pos < end; ) {
+      pos = readTag(buf, pos, end);
+      const field = tag.value >>> 3;
+      if (field <= 3) {
+        pos = readVarint(buf, pos, end);
+        this.functions[index * 3 + field - 1] = last.low;
+      } else if (field === 4) {
+        const reader = new Reader(buf, pos, end);
+        this.startLines[index] = reader.int64();
+        pos = reader.pos;
+      } else pos = skipField(buf, pos, end, tag.value & 7);
     }
   }
 

@@ -1,19 +1,15 @@
 import type { Dictionary } from "../pdata/dictionary.js";
 import { STRING } from "../pdata/tables.js";
-import { PprofWriter } from "./pprof-writer.js";
+import type { PprofWriter } from "./pprof-writer.js";
 
 const stringTag = 0x32;
 
 /**
- * The string table of one pprof after another, all from one dictionary. A dictionary string is interned by its index and
- * encoded once, however many pprofs use it; other strings (label values, type names) are interned by their text.
+ * The string table of one pprof after another, all from one dictionary. A dictionary string is interned by its index; other
+ * strings (label values, type names) are interned by their text.
  */
 export class StringTable {
   private readonly dictionary: Dictionary;
-  // Encoded dictionary strings (tag, length, text), in an arena; end 0 = not encoded yet.
-  private readonly arena = new PprofWriter(16 * 1024);
-  private readonly starts: Int32Array;
-  private readonly ends: Int32Array;
   // pprof index of a dictionary string, valid where its stamp is the current pprof's.
   private readonly indices: Int32Array;
   private readonly stamps: Int32Array;
@@ -26,8 +22,6 @@ export class StringTable {
 
   constructor(dictionary: Dictionary) {
     this.dictionary = dictionary;
-    this.starts = new Int32Array(dictionary.stringCount);
-    this.ends = new Int32Array(dictionary.stringCount);
     this.indices = new Int32Array(dictionary.stringCount);
     this.stamps = new Int32Array(dictionary.stringCount);
   }
@@ -76,13 +70,8 @@ export class StringTable {
         out.string(stringTag, this.texts[~entry]);
         continue;
       }
-      if (this.ends[entry] === 0) {
-        this.starts[entry] = this.arena.pos;
-        const text = this.dictionary.entry(STRING, entry);
-        this.arena.bytes(stringTag, text.buf, text.pos, text.end);
-        this.ends[entry] = this.arena.pos;
-      }
-      out.copy(this.arena.buf, this.starts[entry], this.ends[entry]);
+      this.dictionary.locate(STRING, entry);
+      out.bytes(stringTag, this.dictionary.atBuf, this.dictionary.atStart, this.dictionary.atEnd);
     }
   }
 }

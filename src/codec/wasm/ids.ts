@@ -54,9 +54,10 @@ export function idLimit(table: u32): u32 {
   return load<u32>(stateOf(table) + 4);
 }
 
-function openRows(at: usize, least: u32): void {
+function openRows(at: usize, limit: u32): void {
   let rows: u32 = 32;
-  while (rows < least) rows <<= 1;
+  // Half as many again as ids, at least.
+  while (u64(rows) * 4 < u64(limit) * 3) rows <<= 1;
   store<u32>(at + 8, u32(zeros(u64(rows) * u64(rowBytes))));
   store<u32>(at + 12, rows - 1);
 }
