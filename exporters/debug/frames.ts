@@ -11,7 +11,7 @@ export interface StackNames {
   /** The innermost; "" if the stack is empty. */
   readonly self: string;
   /** Every function once, however often it calls itself. */
-  readonly distinct: ReadonlySet<string>;
+  readonly distinct: readonly string[];
 }
 
 /** Reads stacks of one dictionary as names; each location and stack is read once. */
@@ -21,39 +21,56 @@ export interface Frames {
 
 export function createFrames(dictionary: Dictionary): Frames {
   const byStack = new Map<number, StackNames>();
-  const byLocation = new Map<number, readonly string[]>();
+  /** Names, and the stack that had each of them last. */
+  const names: string[] = [];
+  const seenIn: number[] = [];
+  const places = new Map<string, number>();
+  /** Places of the names of a location. */
+  const byLocation = new Map<number, readonly number[]>();
 
-  function locationNames(index: number): readonly string[] {
-    let names = byLocation.get(index);
-    if (!names) {
-      names = readLocation(dictionary, index);
-      byLocation.set(index, names);
+  function placeOf(name: string): number {
+    let place = places.get(name);
+    if (place === undefined) {
+      place = names.push(name) - 1;
+      seenIn.push(-1);
+      places.set(name, place);
     }
-    return names;
+    return place;
+  }
+
+  function locationNames(index: number): readonly number[] {
+    let found = byLocation.get(index);
+    if (!found) {
+      found = readLocation(dictionary, index).map(placeOf);
+      byLocation.set(index, found);
+    }
+    return found;
   }
 
   function readStack(stack: number): StackNames {
-    const distinct = new Set<string>();
-    let self = "";
+    const distinct: string[] = [];
     let read = 0;
     for (const location of dictionary.stack(stack)) {
-      const names = locationNames(location);
-      if (read === 0) self = names[0];
-      read += names.length;
-      for (const name of names) distinct.add(name);
+      const found = locationNames(location);
+      read += found.length;
+      for (const place of found) {
+        if (seenIn[place] === stack) continue;
+        seenIn[place] = stack;
+        distinct.push(names[place]);
+      }
       if (read >= maxStackNames) break;
     }
-    return { self, distinct };
+    return { self: distinct[0] ?? "", distinct };
   }
 
   return {
     names(stack) {
-      let names = byStack.get(stack);
-      if (!names) {
-        names = readStack(stack);
-        byStack.set(stack, names);
+      let found = byStack.get(stack);
+      if (!found) {
+        found = readStack(stack);
+        byStack.set(stack, found);
       }
-      return names;
+      return found;
     },
   };
 }

@@ -80,7 +80,7 @@ export function createHotFunctions(limits: HotLimits = defaultLimits): HotFuncti
 
   function addStack(table: Table, stack: StackNames, value: number): void {
     table.sum += value;
-    if (stack.distinct.size === 0) return;
+    if (stack.distinct.length === 0) return;
     const self = rowFor(table, stack.self);
     if (self) self.self += value;
     else table.cutSelf += value;

@@ -41,7 +41,10 @@ function writeLocation(out: Writer, location: Reader, lines: readonly DictLine[]
     }
     for (const line of lines) {
       out.message(3, () => {
-        writeField(out, 1, BigInt(line.functionIndex));
+        if (line.functionIndex !== 0) {
+          out.tag(1, VARINT);
+          out.varint(line.functionIndex);
+        }
         writeField(out, 2, line.line);
         writeField(out, 3, line.column);
       });
