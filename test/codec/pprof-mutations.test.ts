@@ -11,6 +11,7 @@ import { Writer } from "../../src/proto/wire.js";
 import { caseBytes, pprofCases } from "../support/pprof-cases.js";
 import { readPprof } from "../support/pprof-digest.js";
 import { createRandom, mutate } from "../support/random.js";
+import { randomPprof } from "../support/random-pprof.js";
 
 const folder = "test/fixtures/wire/net-http-pprof";
 
@@ -63,6 +64,19 @@ test("mutations are refused with a reason, or accepted as something sound", () =
   const counts = { accepted: 0, refused: 0 };
   for (let i = 0; i < 3000; i++) counts[verdict(mutate(random.pick(shapes), random))]++;
   assert.ok(counts.accepted > 100 && counts.refused > 2000, JSON.stringify(counts));
+});
+
+test("what protobufjs reads in a pprof of any shape, it reads in what comes out again", () => {
+  const random = createRandom(20261127);
+  const rounds = process.env.FLAMEPIPE_TEST_LONG ? 5000 : 150;
+  for (let round = 0; round < rounds; round++) {
+    const bytes = randomPprof(random);
+    const [{ bytes: again }] = encodePprofs(decodePprof(bytes, []));
+    const { mappings: _used, ...expected } = readPprof(bytes);
+    const { mappings: _written, ...reading } = readPprof(again);
+    assert.deepEqual(reading, expected, `round ${round}`);
+    verdict(mutate(bytes, random));
+  }
 });
 
 function varints(...values: number[]): Buffer {

@@ -53,7 +53,7 @@ export function openParts(p: usize, end: usize): bool {
   return load<u32>(strings) === load<u32>(strings + 4) ? true : failed(FIRST_STRING);
 }
 
-export function failed(code: i32): bool {
+function failed(code: i32): bool {
   return fail(code, 0) !== 0;
 }
 

@@ -1,6 +1,7 @@
 /*
  * Varints of one or two bytes, seen in the word that begins with them. They may reach past the end of their message: that
- * is looked at behind its last one. Which of the two it is can't be foreseen, so it is computed, not branched on.
+ * is looked at behind its last one. Which of the two it is can't be foreseen, so it is computed, not branched on. Longer
+ * ones are read by a call, for which reason the loops write both out: what calls isn't inlined.
  */
 export function isShort(word: u32): bool {
   return (word & 0x8080) !== 0x8080;

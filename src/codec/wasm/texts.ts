@@ -72,7 +72,7 @@ export function textBytes(index: u32): u64 {
 }
 
 /** Writes a string's text; returns its end. */
-export function putText(out: usize, index: u32): usize {
+function putText(out: usize, index: u32): usize {
   const start = textStart(index);
   const end = textEnd(index);
   if (!isGood(index)) return putReplaced(out, start, end);

@@ -20,6 +20,8 @@ let held: u32 = 0;
 
 /** More entries than this the hash table can't have: its rows are one record. */
 const mostHeld: u32 = 1 << 24;
+/** A longer entry has no key (keyOf). */
+const mostBytes: u64 = (1 << 29) - 1;
 
 /** Bytes that `growRows` takes at most to have room for so many entries more. */
 export function rowBytes(more: u32): u64 {
@@ -72,6 +74,7 @@ export function expectEntries(more: u32): void {
 
 /** Makes room for one more entry of so many bytes; false where the memory can't be had. */
 export function reserveEntry(bytes: u64): bool {
+  if (bytes > mostBytes) return false;
   if (held * 2 >= lastRow) {
     const more = held + 64;
     if (held > mostHeld || !reserve(rowBytes(more) + bytes)) return false;
