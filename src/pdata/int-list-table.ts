@@ -1,5 +1,13 @@
 import type { Reader } from "../proto/wire.js";
 
+/** Drawn at random for every process, so that a sender can't choose lists that collide. */
+const hashKey = random32();
+const hashFactor = random32() | 1;
+
+function random32(): number {
+  return (Math.random() * 2 ** 32) | 0;
+}
+
 /** Distinct lists of integers, numbered in order of arrival: attribute sets, stacks. */
 export class IntListTable {
   private data: Int32Array = new Int32Array(64);
@@ -37,9 +45,13 @@ export class IntListTable {
   }
 
   private intern(start: number, end: number): number {
-    let hash = end - start;
-    for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + this.data[i]) | 0;
-    hash ^= hash >>> 15;
+    let hash = Math.imul(end - start + hashKey, hashFactor);
+    for (let i = start; i < end; i++) {
+      hash = Math.imul((hash ^ this.data[i]) + hashKey, hashFactor);
+      hash ^= hash >>> 15;
+    }
+    hash = Math.imul(hash, 0x5bd1e995);
+    hash ^= hash >>> 13;
     const mask = this.slots.length - 1;
     let slot = hash & mask;
     for (let found = this.slots[slot]; found !== 0; found = this.slots[slot]) {
