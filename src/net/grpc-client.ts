@@ -170,7 +170,10 @@ type Bounds = Pick<GrpcCall, "signal" | "timeoutMs">;
 function endedError(call: Bounds): PipelineError {
   if (call.signal?.aborted)
     return retryable("the request was cancelled", { code: Code.CANCELLED, reason: "cancelled" });
-  return retryable(`no answer within ${call.timeoutMs} ms`, { code: Code.DEADLINE_EXCEEDED, reason: "timeout" });
+  return retryable(`no answer within ${Math.ceil(call.timeoutMs ?? 0)} ms`, {
+    code: Code.DEADLINE_EXCEEDED,
+    reason: "timeout",
+  });
 }
 
 function openStream(session: ClientHttp2Session, headers: OutgoingHttpHeaders): ClientHttp2Stream {

@@ -129,7 +129,7 @@ function joinRepeated(headers: IncomingHttpHeaders): Record<string, string> {
 }
 
 function timedOut(timeoutMs: number): PipelineError {
-  return retryable(`no answer within ${timeoutMs} ms`, { code: Code.DEADLINE_EXCEEDED, reason: "timeout" });
+  return retryable(`no answer within ${Math.ceil(timeoutMs)} ms`, { code: Code.DEADLINE_EXCEEDED, reason: "timeout" });
 }
 
 function cancelled(): PipelineError {

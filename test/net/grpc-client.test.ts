@@ -225,6 +225,7 @@ describe("gRPC client", () => {
     const made = client(port);
     const late = await rejection(call(made, { timeoutMs: 40.7 }));
     assert.deepEqual([late.kind, late.code, late.reason], ["retryable", Code.DEADLINE_EXCEEDED, "timeout"]);
+    assert.equal(late.message, "no answer within 41 ms");
     const controller = new AbortController();
     const pending = rejection(call(made, { signal: controller.signal }));
     setTimeout(() => controller.abort(), 20);
