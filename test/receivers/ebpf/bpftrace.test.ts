@@ -111,8 +111,8 @@ describe("bpftrace for real", { skip: reasonToSkip(), timeout: 60_000 }, () => {
       all = Number(/"@all": (\d+)/.exec(line)?.[1] ?? all);
     }
     assert.ok(samples > 20);
-    // A machine with too much to do may lose some; it is known how many.
-    assert.ok(Math.abs(all - samples - lost) <= 2, `${samples} and ${lost} lost of ${all}`);
+    // A machine with too much to do may lose some; it is known about how many, since the count beside them can lose, too.
+    assert.ok(Math.abs(all - samples - lost) <= 2 + lost, `${samples} and ${lost} lost of ${all}`);
     assert.ok(lost < samples / 2);
   });
 });
