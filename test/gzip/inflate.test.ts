@@ -182,6 +182,9 @@ describe("inflateGzip", () => {
     assert.equal(inflateGzip(Buffer.concat([file, Buffer.alloc(1)]), unlimited), undefined);
     assert.equal(inflateGzip(gzipSync(Buffer.alloc(512 * 1024 + 1)), unlimited), undefined);
     assert.equal(inflateGzip(gzipSync(Buffer.alloc(512 * 1024)), unlimited)?.length, 512 * 1024);
+    const stored = gzipSync(Buffer.alloc(512 * 1024), { level: 0 });
+    assert.ok(stored.length > 512 * 1024);
+    assert.equal(inflateGzip(stored, unlimited), undefined);
     for (let length = 0; length < file.length; length++) {
       assert.equal(inflateGzip(file.subarray(0, length), unlimited), undefined);
     }
