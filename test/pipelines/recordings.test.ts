@@ -95,8 +95,8 @@ service:
   pipelines:
     profiles: {receivers: [${names[0]}], exporters: [pyroscope, otlp_http]}
 `);
-  await service.start();
   try {
+    await service.start();
     const joined = () => {
       const sums: Totals = {};
       for (const body of backend.bodies) {
