@@ -18,13 +18,16 @@ let lastRow: u32 = 0;
 /** Entries in the hash table. */
 let held: u32 = 0;
 
-/** More entries than this the hash table can't have: its rows are one record. */
+/** More entries than this the hash table can't have: its rows, twice as many, are one record, and must have a key. */
 const mostHeld: u32 = 1 << 24;
+/** More than any memory has. */
+const neverBytes: u64 = 1 << 40;
 /** A longer entry has no key (keyOf). */
 const mostBytes: u64 = (1 << 29) - 1;
 
-/** Bytes that `growRows` takes at most to have room for so many entries more. */
+/** Bytes that `growRows` takes at most to have room for so many entries more, which can't be had for too many. */
 export function rowBytes(more: u32): u64 {
+  if (u64(held) + u64(more) > u64(mostHeld)) return neverBytes;
   return (u64(held) + u64(more)) * 4 * u64(ROW) + 32 * u64(ROW) + u64(RECORD_HEAD);
 }
 
@@ -49,7 +52,7 @@ export function growRows(more: u32): void {
   const wanted = (u64(held) + u64(more)) * 2;
   if (rows !== 0 && wanted * 4 <= u64(lastRow) * 7) return;
   let bits: u32 = 5;
-  while (u64(1) << u64(bits) <= wanted) bits++;
+  while (u64(1) << u64(bits) < wanted) bits++;
   const oldRows = rows;
   const oldEnd = rows + (usize(lastRow) + 1) * ROW;
   const bytes = ROW << usize(bits);
@@ -76,8 +79,9 @@ export function expectEntries(more: u32): void {
 export function reserveEntry(bytes: u64): bool {
   if (bytes > mostBytes) return false;
   if (held * 2 >= lastRow) {
-    const more = held + 64;
-    if (held > mostHeld || !reserve(rowBytes(more) + bytes)) return false;
+    if (held >= mostHeld) return false;
+    const more = min(held + 64, mostHeld - held);
+    if (!reserve(rowBytes(more) + bytes)) return false;
     growRows(more);
   }
   return reserve(bytes + u64(RECORD_HEAD));
