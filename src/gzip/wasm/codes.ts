@@ -24,7 +24,7 @@ import {
  *
  * A shift takes the low six bits of its count, so an entry can be shifted by as it is.
  */
-export const LITERAL: u32 = 0x80000000;
+const LITERAL: u32 = 0x80000000;
 export const EXCEPTION: u32 = 0x8000;
 export const POINTER: u32 = 0x4000;
 
