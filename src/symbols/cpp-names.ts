@@ -1,5 +1,6 @@
-import { CppCursor, plain, type TypeText, textOf } from "./cpp-cursor.js";
-import { literalSuffixes, operators, specialNames, standardNames, wholeStandardNames } from "./cpp-words.js";
+import { plain, type TypeText, textOf } from "./cpp-cursor.js";
+import { CppExpressions } from "./cpp-expressions.js";
+import { operators, specialNames, standardNames, wholeStandardNames } from "./cpp-words.js";
 
 interface Name {
   readonly text: string;
@@ -13,16 +14,13 @@ interface Name {
 
 const none = { suffix: "", isTemplate: false, isSpecial: false };
 
-/** Names, template arguments and expressions of the grammar. */
-export abstract class CppNames extends CppCursor {
+/** Names and template arguments of the grammar. */
+export abstract class CppNames extends CppExpressions {
   readonly substitutions: TypeText[] = [];
-  templateArgs: readonly TypeText[] = [];
   packIndex = -1;
   packLength = -1;
   private inLambda = 0;
   private lastWasConversion = false;
-
-  abstract type(): TypeText;
 
   /** `inLocal`: as the scope of what is in the function, where its result is left out. `nameOnly`: no parameters either. */
   encoding(inLocal = false, nameOnly = false): string {
@@ -30,9 +28,9 @@ export abstract class CppNames extends CppCursor {
       const special = this.specialName();
       if (special !== undefined) return special;
       const name = this.name();
-      if (this.pos >= this.text.length || this.next === "E" || this.next === "." || this.next === "@") return name.text;
+      if (this.pos >= this.text.length || this.next === "E" || this.next === ".") return name.text;
       const result = name.isTemplate && !name.isSpecial ? this.type() : undefined;
-      const parameters = this.parameters("E.@");
+      const parameters = this.parameters("E.");
       if (nameOnly) return name.text;
       const suffix = `(${parameters})${name.suffix}`;
       if (!result || inLocal) return this.bounded(name.text + suffix);
@@ -193,7 +191,7 @@ export abstract class CppNames extends CppCursor {
   }
 
   /** `scope` is the last part of what the name stands in: constructors repeat it. */
-  private unqualified(scope: string): string {
+  unqualified(scope: string): string {
     this.take("L");
     this.lastWasConversion = false;
     const { next, nextTwo } = this;
@@ -295,63 +293,6 @@ export abstract class CppNames extends CppCursor {
     const pack: TypeText[] = [];
     while (!this.take("E")) pack.push(this.templateArgument());
     return { ...plain(""), pack };
-  }
-
-  private literal(): string {
-    this.need("L");
-    if (this.take("_Z") || this.take("Z")) {
-      const name = this.encoding();
-      this.need("E");
-      return name;
-    }
-    const code = this.next;
-    const type = textOf(this.type());
-    const end = this.text.indexOf("E", this.pos);
-    if (end < 0) this.fail();
-    const digits = this.text.slice(this.pos, end);
-    this.pos = end + 1;
-    const value = digits.startsWith("n") ? `-${digits.slice(1)}` : digits;
-    if (type === "bool" && (digits === "0" || digits === "1")) return digits === "1" ? "true" : "false";
-    const suffix = literalSuffixes[code];
-    return suffix === undefined ? `(${type})${value}` : value + suffix;
-  }
-
-  expression(): string {
-    return this.within(() => {
-      const { next, nextTwo } = this;
-      if (next === "L") return this.literal();
-      if (next === "T") return textOf(this.templateParam());
-      if (this.take("sr")) {
-        const scope = textOf(this.type());
-        const name = this.unqualified("");
-        return `${scope}::${name}${this.next === "I" ? this.templateArguments() : ""}`;
-      }
-      if (this.take("fp")) {
-        this.qualifiers();
-        return `{parm#${this.sequence(10) + 1}}`;
-      }
-      if (this.take("st")) return `sizeof (${textOf(this.type())})`;
-      if (this.take("sz")) return `sizeof (${this.expression()})`;
-      if (this.take("sZ")) return `sizeof...(${textOf(this.type())})`;
-      if (this.take("cl")) {
-        const callee = this.expression();
-        const args: string[] = [];
-        while (!this.take("E")) args.push(this.expression());
-        return `(${callee})(${args.join(", ")})`;
-      }
-      const operator = operators[nextTwo];
-      if (!operator || operator[1] > 2) return /\d/.test(next) ? this.name().text : this.fail();
-      this.pos += 2;
-      // The address of a function, which is a template's argument.
-      if (nextTwo === "ad" && (this.take("L_Z") || this.take("LZ"))) {
-        const name = this.encoding(true, true);
-        this.need("E");
-        return `&${name}`;
-      }
-      if (operator[1] === 1) return `${operator[0]}(${this.expression()})`;
-      const left = this.expression();
-      return `(${left})${operator[0]}(${this.expression()})`;
-    });
   }
 }
 

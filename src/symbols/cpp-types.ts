@@ -175,8 +175,7 @@ export class CppTypes extends CppNames {
     this.pos = end;
     this.packIndex = outer.index;
     this.packLength = outer.length;
-    if (length < 0) return plain(`${textOf(first)}...`);
-    return { ...plain(""), pack: elements };
+    return this.remembered(length < 0 ? plain(`${textOf(first)}...`) : { ...plain(""), pack: elements });
   }
 
   private templateParamType(): TypeText {

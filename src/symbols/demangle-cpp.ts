@@ -11,10 +11,9 @@ export function demangleCpp(mangled: string): string | undefined {
   try {
     const name = parser.encoding();
     if (parser.pos === mangled.length) return name;
-    // What compilers append to clones: .isra.0, .constprop.1, .cold, @@GLIBCXX_3.4.
+    // What compilers append to clones: .isra.0, .constprop.1, .cold.
     const suffix = mangled.slice(parser.pos);
-    if (/^(\.[a-zA-Z_]+(\.\d+)*|\.\d+)+$/.test(suffix)) return cloneName(name, suffix);
-    return suffix.startsWith("@") ? name + suffix : undefined;
+    return /^(\.[a-zA-Z_]+(\.\d+)*|\.\d+)+$/.test(suffix) ? cloneName(name, suffix) : undefined;
   } catch (caught) {
     if (caught instanceof CppNameError) return undefined;
     throw caught;

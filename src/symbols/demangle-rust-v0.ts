@@ -33,16 +33,16 @@ const basicTypes: Readonly<Record<string, string>> = {
 
 /** `mangled` without its `_R`. */
 export function demangleRustV0(mangled: string): string | undefined {
-  // A digit would be a version of the encoding that is not known; text behind a dot was appended by LLVM.
-  const dot = mangled.indexOf(".");
-  const name = dot < 0 ? mangled : mangled.slice(0, dot);
-  if (!/^[A-Z]/.test(name) || !/^[\w]+$/.test(name)) return undefined;
+  // What stands behind a dot marks a part of the function, such as .cold.
+  const [, name, suffix] = /^(\w+)((?:\.[\w.]+)?)$/.exec(mangled) ?? ["", "", ""];
+  // A digit would be a version of the encoding that is not known.
+  if (!/^[A-Z]/.test(name)) return undefined;
   try {
     const parser = new RustName(name);
     const path = parser.path(true);
     // The crate that the function was made for may follow.
     if (/[A-Z]/.test(parser.next)) parser.path(false);
-    return parser.pos === name.length ? path : undefined;
+    return parser.pos === name.length ? path + suffix : undefined;
   } catch (caught) {
     if (caught instanceof RustNameError) return undefined;
     throw caught;

@@ -5,8 +5,8 @@ const maxMangledLength = 8192;
 /** A Rust name, legacy or v0, as people write it, without its hash; undefined where `mangled` is none. */
 export function demangleRust(mangled: string): string | undefined {
   if (mangled.length > maxMangledLength) return undefined;
-  // What LLVM and linkers append to clones says nothing of the function.
-  const name = mangled.replace(/\.llvm\.[0-9A-Fa-f@]+$/, "");
+  // A number that LLVM appends to clones is another one in each build.
+  const name = mangled.replace(/\.llvm\.[0-9A-Fa-f@]+(?=\.|$)/, "");
   if (name.startsWith("_R") || name.startsWith("__R")) return demangleRustV0(name.slice(name.indexOf("R") + 1));
   return legacy(name);
 }

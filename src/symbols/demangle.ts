@@ -6,9 +6,14 @@ import { demangleRust } from "./demangle-rust.js";
  */
 export type DemangleMode = "none" | "simple" | "full";
 
+/** `fclose@@GLIBC_2.2.5`: some files have names with the version of the interface, others the same names without. */
+const version = /(?<=.)@@?[\w.]+$/;
+
 /** The name as people read it; the same text where it is not mangled, or in a way that is not understood. */
-export function demangle(name: string, mode: DemangleMode): string {
-  if (mode === "none" || !/^_{1,3}[ZR]/.test(name)) return name;
+export function demangle(inFile: string, mode: DemangleMode): string {
+  if (mode === "none") return inFile;
+  const name = inFile.includes("@") ? inFile.replace(version, "") : inFile;
+  if (!/^_{1,3}[ZR]/.test(name)) return name;
   const rust = demangleRust(name);
   if (rust !== undefined) return rust;
   const cpp = demangleCpp(name);

@@ -21,6 +21,30 @@ const cpp: readonly (readonly [mangled: string, full: string, simple: string])[]
   ["_ZTV1A", "vtable for A", "vtable for A"],
   ["_Z3sumIJiicEEvDpT_", "void sum<int, int, char>(int, int, char)", "sum<int, int, char>"],
   ["_ZN3foo3barEv.isra.0", "foo::bar() [clone .isra.0]", "foo::bar"],
+  // What S2_ stands for is the expansion itself.
+  ["_Z2goIJlcEEvP3boxIJDpT_EES2_", "void go<long, char>(box<long, char>*, long, char)", "go<long, char>"],
+  ["_Z2goIJlcEEvP3boxIJDpT_EES3_", "void go<long, char>(box<long, char>*, box<long, char>)", "go<long, char>"],
+  // Names in expressions are nothing that anything refers to.
+  [
+    "_ZN4llvm10checkedSubIiEENSt9enable_ifIXsr3std9is_signedIT_EE5valueENS_8OptionalIS2_EEE4typeES2_S2_",
+    "std::enable_if<std::is_signed<int>::value, llvm::Optional<int> >::type llvm::checkedSub<int>(int, int)",
+    "llvm::checkedSub<int>",
+  ],
+  [
+    "_ZNSt10filesystem4path6assignI3strEERNSt9enable_ifIX13__is_path_srcIT_EES0_E4typeERKS4_",
+    "std::enable_if<__is_path_src<str>, std::filesystem::path>::type& std::filesystem::path::assign<str>(str const&)",
+    "std::filesystem::path::assign<str>",
+  ],
+  [
+    "_ZN9__gnu_cxxmiIPcS1_EEDTmicldtfp_4baseEcldtfp0_4baseEERKNS_2itIT_EERKNS3_IT0_EE",
+    "decltype ((({parm#1}.base)())-(({parm#2}.base)())) __gnu_cxx::operator-<char*, char*>(__gnu_cxx::it<char*> const&, __gnu_cxx::it<char*> const&)",
+    "__gnu_cxx::operator-<char*, char*>",
+  ],
+  [
+    "_Z4useUIiJLm0ELm1EEEvSt16integer_sequenceImJXspT0_EEE",
+    "void useU<int, 0ul, 1ul>(std::integer_sequence<unsigned long, 0ul, 1ul>)",
+    "useU<int, 0ul, 1ul>",
+  ],
 ];
 
 const rust: readonly (readonly [mangled: string, name: string])[] = [
@@ -30,6 +54,10 @@ const rust: readonly (readonly [mangled: string, name: string])[] = [
   ["_RNvNtNtCs1234_7mycrate3foo3bar3baz", "mycrate::foo::bar::baz"],
   ["_RNCNvCs1_4main4work0B3_", "main::work::{closure#0}"],
   ["_RINvCs1_4main4workjE", "main::work::<usize>"],
+  ["_RINvCs1_4main4workjE.cold", "main::work::<usize>.cold"],
+  ["_RINvCs1_4main4workjE.llvm.5540057329546874339.cold", "main::work::<usize>.cold"],
+  ["_RNvC6_123foo3bar.llvm.4AE8FC9", "123foo::bar"],
+  ["_ZN4core3fmt9Formatter3pad17h0123456789abcdefE.llvm.4311236201544885740.warm", "core::fmt::Formatter::pad.warm"],
 ];
 
 describe("demangling", () => {
@@ -44,6 +72,14 @@ describe("demangling", () => {
   for (const [mangled, name] of rust) {
     it(`writes ${mangled} as ${name}`, () => assert.equal(demangle(mangled, "full"), name));
   }
+
+  it("leaves out the version that a symbol has in some files", () => {
+    assert.equal(demangle("fclose@@GLIBC_2.2.5", "full"), "fclose");
+    assert.equal(demangle("memcpy@GLIBC_2.14", "simple"), "memcpy");
+    assert.equal(demangle("_ZNSs7_M_dataEPc@@GLIBCXX_3.4", "full"), "std::string::_M_data(char*)");
+    assert.equal(demangle("fclose@@GLIBC_2.2.5", "none"), "fclose@@GLIBC_2.2.5");
+    for (const name of ["@", "@main", "a@b c"]) assert.equal(demangle(name, "full"), name);
+  });
 
   it("leaves alone what is not mangled, or not in a way that it knows", () => {
     for (const name of ["main", "_start", "_Zzz", "_ZN", "_R", "__libc_start_main", "main.main", "_ZN3foo", ""]) {
