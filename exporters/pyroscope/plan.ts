@@ -30,7 +30,9 @@ export function planCapture(capture: Capture, nowNano: bigint): PprofPlan[] {
     const sampleType = profile.sampleType;
     const name = seriesName(sampleType, profile.periodType, profile.attributes);
     const periodType = periodTypeOf(name, sampleType, profile.periodType, fromPprof);
-    const key = JSON.stringify([name, periodType.type, periodType.unit, String(profile.period)]);
+    // With lengths in front, so that no two lists of texts read the same.
+    const { type, unit } = periodType;
+    const key = `${name.length}:${type.length}:${name}${type}${unit}:${profile.period}`;
     let plan = plans.get(key);
     if (!plan) {
       plan = { name, periodType, columns: [], needsDeltaMark: false };

@@ -1,5 +1,6 @@
 import { type KeyValue, keyValue, stringValue } from "../pdata/any-value.js";
 import type { Profile, ValueType } from "../pdata/profiles.js";
+import { stringAttribute } from "./typed-attributes.js";
 
 /**
  * A capture is one act of profiling: a pprof with several sample types is one capture, though OTLP holds a Profile per
@@ -15,13 +16,6 @@ export function captureAttributes(id: string, types: readonly ValueType[]): KeyV
     keyValue(captureIdAttribute, stringValue(id)),
     keyValue(captureTypesAttribute, stringValue(types.map((type) => `${type.type}/${type.unit}`).join(" "))),
   ];
-}
-
-function stringAttribute(attributes: readonly KeyValue[], key: string): string {
-  for (const attribute of attributes) {
-    if (attribute.key === key && attribute.value.type === "string") return attribute.value.value;
-  }
-  return "";
 }
 
 /** The capture id of a profile that was decoded from pprof, "" of any other. */

@@ -3,9 +3,11 @@ import type { Dictionary } from "../pdata/dictionary.js";
 import { FUNCTION, LOCATION } from "../pdata/tables.js";
 import { last, openLength, readTag, readVarint, skipField, span, tag } from "../pdata/wire-steps.js";
 import { Reader } from "../proto/wire.js";
+import { AddressNames } from "./address-names.js";
 import { gnuBuildId, goBuildId } from "./build-id.js";
 import type { StringTable } from "./pprof-strings.js";
 import { PprofWriter } from "./pprof-writer.js";
+import { boolAttribute, stringAttribute } from "./typed-attributes.js";
 
 const mappingTag = 0x1a;
 const locationTag = 0x22;
@@ -66,14 +68,13 @@ export class FrameTables {
   private usedLocations: number[] = [];
   private usedFunctions: number[] = [];
   private readonly named: NamedFrames;
-  // Functions made up for frames without one; their ids follow the dictionary's.
-  private readonly madeUp: string[] = [];
-  private readonly madeUpIds = new Map<string, number>();
+  private readonly addressNames: AddressNames;
 
   constructor(dictionary: Dictionary, strings: StringTable, named: NamedFrames) {
     this.dictionary = dictionary;
     this.strings = strings;
     this.named = named;
+    this.addressNames = new AddressNames(dictionary);
     const locations = dictionary.locationCount;
     this.starts = new Int32Array(locations);
     this.ends = new Int32Array(locations);
@@ -144,7 +145,7 @@ export class FrameTables {
     const message = out.open(locationTag);
     out.field(0x08, index);
     let functions = noFunctions;
-    let hasAddress = false;
+    let addressPos = -1;
     // What stands in a dictionary has passed the scan.
     while (pos < end) {
       pos = readTag(buf, pos, end);
@@ -156,7 +157,7 @@ export class FrameTables {
       } else if (field === 2) {
         const start = pos;
         pos = skipField(buf, pos, end, 0);
-        hasAddress ||= buf[start] !== 0;
+        addressPos = start;
         out.ensure(1);
         out.byte(0x18);
         out.copy(buf, start, pos);
@@ -177,32 +178,18 @@ export class FrameTables {
         pos = listEnd;
       } else pos = skipField(buf, pos, end, tag.value & 7);
     }
-    if (functions.length === 0 && (this.named === "all" || (this.named === "without_address" && !hasAddress))) {
-      functions = [this.makeUp(index)];
-      const line = out.open(lineTag);
-      out.field(0x08, functions[0]);
-      out.close(line);
+    if (functions.length === 0 && this.named !== "none") {
+      const address = addressPos < 0 ? 0n : new Reader(buf, addressPos, end).uint64();
+      if (this.named === "all" || address === 0n) {
+        functions = [this.addressNames.idOf(index, this.mappingOf[index], address)];
+        const line = out.open(lineTag);
+        out.field(0x08, functions[0]);
+        out.close(line);
+      }
     }
     out.close(message);
     this.ends[index] = out.pos;
     this.functionsOf[index] = functions;
-  }
-
-  /** A function named by where the frame is. */
-  private makeUp(index: number): number {
-    const { mappingIndex, address, attributeIndices } = this.dictionary.location(index);
-    const file = this.dictionary.string(this.dictionary.mapping(mappingIndex).filenameIndex);
-    const binary = file.slice(file.lastIndexOf("/") + 1);
-    const name =
-      address === 0n && binary === ""
-        ? `[${textAttribute(this.attributes(attributeIndices), "profile.frame.type") || "unknown"}]`
-        : `${binary === "" ? "" : `${binary}+`}0x${address.toString(16)}`;
-    let id = this.madeUpIds.get(name);
-    if (id === undefined) {
-      id = this.dictionary.functionCount + this.madeUp.push(name) - 1;
-      this.madeUpIds.set(name, id);
-    }
-    return id;
   }
 
   /** The function of a Line message; notes whether it has a line number. */
@@ -279,7 +266,7 @@ export class FrameTables {
     const message = out.open(functionTag);
     if (index >= this.functionKnown.length) {
       out.field(0x08, index);
-      out.field(0x10, this.strings.ofText(this.madeUp[index - this.functionKnown.length]));
+      out.field(0x10, this.strings.ofText(this.addressNames.nameOf(index)));
       out.close(message);
       return;
     }
@@ -335,21 +322,7 @@ export class FrameTables {
 
 /** GNU's build id alone, as symbol servers look nothing else up; Go's where a pprof came with it. */
 function buildIdOf(attributes: readonly KeyValue[]): string {
-  const buildId = textAttribute(attributes, gnuBuildId);
+  const buildId = stringAttribute(attributes, gnuBuildId);
   if (buildId !== "" || boolAttribute(attributes, "pprof.mapping.has_functions") === undefined) return buildId;
-  return textAttribute(attributes, goBuildId);
-}
-
-function textAttribute(attributes: readonly KeyValue[], wanted: string): string {
-  for (const { key, value } of attributes) {
-    if (key === wanted && value.type === "string") return value.value;
-  }
-  return "";
-}
-
-function boolAttribute(attributes: readonly KeyValue[], key: string): boolean | undefined {
-  for (const attribute of attributes) {
-    if (attribute.key === key && attribute.value.type === "bool") return attribute.value.value;
-  }
-  return undefined;
+  return stringAttribute(attributes, goBuildId);
 }

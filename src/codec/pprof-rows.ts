@@ -69,7 +69,14 @@ export class SampleRows {
   /** Multiplies the values of a column. A product past int64 stays at its end. */
   scale(column: number, factor: bigint): void {
     if (factor === 1n) return;
+    const multiplier = Number(factor);
     for (let i = column; i < this.length * this.width; i += this.width) {
+      const exact = this.hi[i] === 0 ? (this.lo[i] >>> 0) * multiplier : -1;
+      if (exact >= 0 && exact <= Number.MAX_SAFE_INTEGER) {
+        this.lo[i] = exact | 0;
+        this.hi[i] = exact / 2 ** 32;
+        continue;
+      }
       const value = (BigInt(this.hi[i]) << 32n) | BigInt(this.lo[i] >>> 0);
       const product = clampInt64(value * factor);
       this.lo[i] = Number(BigInt.asIntN(32, product));

@@ -203,6 +203,20 @@ test("int64 values are exact; sums past it stand in rows of their own; products 
   assert.deepEqual(products, [max, -max - 1n]);
 });
 
+test("products are exact on both sides of 2^32, 2^53 and 2^63", () => {
+  const values = [0n, 1n, 3n, (1n << 31n) - 1n, 1n << 31n, (1n << 32n) - 1n, 1n << 32n, -1n, -5n];
+  const samples = values.map((value) => ({ stack_index: 1, values: [String(value)] }));
+  for (const factor of [2n, 50_000_000n, (1n << 21n) + 1n, (1n << 53n) + 1n, -3n]) {
+    for (const sample of samples) {
+      const [scaled] = encodeOne(request([{ sample_type: count, samples: [sample] }]), none, unlimited, factor);
+      const product = BigInt(sample.values[0]) * factor;
+      const max = (1n << 63n) - 1n;
+      const wanted = product > max ? max : product < -max - 1n ? -max - 1n : product;
+      assert.equal(BigInt(decodePprof(scaled.bytes).sample[0].value[0]), wanted, `${sample.values[0]} * ${factor}`);
+    }
+  }
+});
+
 test("frames of index 0 and lines without a function are left out, and what nobody uses is not written", () => {
   const bytes = request([{ sample_type: count, samples: [{ stack_index: 3, values: [1] }] }], {
     location_table: [{}, line(1), line(2), { lines: [{ line: 5 }, { function_index: 3, line: 6 }] }],
