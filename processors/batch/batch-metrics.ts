@@ -1,5 +1,5 @@
 import type { Settings } from "../../src/component/factory.js";
-import type { Trigger } from "../../src/delivery/batcher.js";
+import type { Trigger } from "../../src/delivery/batcher-options.js";
 import { batchByteBuckets, batchSizeBuckets } from "../../src/delivery/export-metrics.js";
 
 export interface BatchMetrics {

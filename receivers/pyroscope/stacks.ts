@@ -7,7 +7,7 @@ import type { SeriesScope } from "../../src/codec/pprof-batch.js";
 import { newCaptureId } from "../../src/codec/pprof-decode.js";
 import { addSpeedscope } from "../../src/codec/speedscope.js";
 import { maxNames, tooManyNames } from "../../src/codec/stack-options.js";
-import type { ProfileBuilder, ProfilesBuilder } from "../../src/pdata/builder.js";
+import type { DictionaryBuilder, ProfileBuilder } from "../../src/pdata/builder.js";
 import type { ValueType } from "../../src/pdata/profiles.js";
 import { Reader, WireError } from "../../src/proto/wire.js";
 import type { IngestQuery } from "./ingest-query.js";
@@ -58,13 +58,13 @@ export function addStacks(
 /** Adds up what stands at equal stacks. */
 class Stacks {
   readonly format: string;
-  private readonly builder: ProfilesBuilder;
+  private readonly builder: DictionaryBuilder;
   private readonly scale: bigint;
   private readonly locations = new Map<string, number>();
   private readonly counts: CountedStacks;
   private frames = 0;
 
-  constructor(format: string, builder: ProfilesBuilder, scale: bigint) {
+  constructor(format: string, builder: DictionaryBuilder, scale: bigint) {
     this.format = format;
     this.builder = builder;
     this.scale = scale;

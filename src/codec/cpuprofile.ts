@@ -1,4 +1,4 @@
-import type { ProfilesBuilder, ScopeBuilder } from "../pdata/builder.js";
+import type { DictionaryBuilder, ScopeBuilder } from "../pdata/builder.js";
 import { CountedStacks } from "./counted-stacks.js";
 import { JsonInput } from "./json-input.js";
 import {
@@ -85,10 +85,10 @@ function addHitCounts(nodes: ReadonlyMap<number, Node>, tree: NodeTree, counts: 
 }
 
 class NodeTree {
-  private readonly builder: ProfilesBuilder;
+  private readonly builder: DictionaryBuilder;
   private frames = 0;
 
-  constructor(builder: ProfilesBuilder) {
+  constructor(builder: DictionaryBuilder) {
     this.builder = builder;
   }
 

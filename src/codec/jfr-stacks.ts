@@ -1,5 +1,5 @@
 import { type KeyValue, keyValue, stringValue } from "../pdata/any-value.js";
-import type { ProfilesBuilder } from "../pdata/builder.js";
+import type { DictionaryBuilder } from "../pdata/builder.js";
 import { TooLargeError } from "./invalid.js";
 import type { JfrChunk, JfrValue } from "./jfr-chunk.js";
 import type { JfrCursor, JfrLong } from "./jfr-cursor.js";
@@ -29,7 +29,7 @@ type FrameRole = "method" | "line" | "type" | "long" | "other";
 /** The stacks of one chunk as entries of the dictionary being built. */
 export class JfrStacks {
   private readonly chunk: JfrChunk;
-  private readonly builder: ProfilesBuilder;
+  private readonly builder: DictionaryBuilder;
   private readonly layout: Layout;
   private readonly traceFields: readonly JfrField[];
   /** What the fields of a frame are; a chunk has one class of frames. */
@@ -39,7 +39,7 @@ export class JfrStacks {
   private readonly locations = new Map<JfrLong, Map<number, number>>();
   private frames = 0;
 
-  constructor(chunk: JfrChunk, builder: ProfilesBuilder) {
+  constructor(chunk: JfrChunk, builder: DictionaryBuilder) {
     this.chunk = chunk;
     this.builder = builder;
     this.traceFields = chunk.stackTraceFields;

@@ -1,5 +1,5 @@
 import { keyValue, stringValue } from "../pdata/any-value.js";
-import type { ProfilesBuilder, ScopeBuilder } from "../pdata/builder.js";
+import type { DictionaryBuilder, ScopeBuilder } from "../pdata/builder.js";
 import type { ValueType } from "../pdata/profiles.js";
 import { captureAttributes } from "./capture.js";
 import { CountedStacks } from "./counted-stacks.js";
@@ -45,7 +45,7 @@ export interface JfrRecording {
  * Reads a JFR recording, gzip or plain: the CPU, wall, allocation and lock events in it, typed and named as Pyroscope
  * stores them. Other events are read over. Throws InvalidProfilesError; the builder ends with that.
  */
-export function readJfr(builder: ProfilesBuilder, bytes: Buffer, options: JfrOptions = {}): JfrRecording {
+export function readJfr(builder: DictionaryBuilder, bytes: Buffer, options: JfrOptions = {}): JfrRecording {
   const maxBytes = options.maxBytes ?? defaultMaxBytes;
   const plain = isGzip(bytes) ? gunzip("jfr", bytes, maxBytes) : bytes;
   if (plain.length > maxBytes) throw new TooLargeError(`jfr: larger than ${maxBytes} bytes`);
@@ -61,7 +61,7 @@ export function readJfr(builder: ProfilesBuilder, bytes: Buffer, options: JfrOpt
 
 class Recording implements JfrRecording {
   event = "";
-  private readonly builder: ProfilesBuilder;
+  private readonly builder: DictionaryBuilder;
   private readonly options: JfrOptions;
   private readonly labels: JfrLabels;
   private readonly counts = new Map<JfrKindKey, CountedStacks>();
@@ -71,7 +71,7 @@ class Recording implements JfrRecording {
   private periodNano = 10_000_000n;
   private eventCount = 0;
 
-  constructor(builder: ProfilesBuilder, options: JfrOptions) {
+  constructor(builder: DictionaryBuilder, options: JfrOptions) {
     this.builder = builder;
     this.options = options;
     this.labels = options.labels ?? noJfrLabels;

@@ -1,5 +1,5 @@
 import { intValue, type KeyValue, keyValue, stringValue } from "../pdata/any-value.js";
-import type { LineFields, ProfilesBuilder, ScopeBuilder } from "../pdata/builder.js";
+import type { DictionaryBuilder, LineFields, ScopeBuilder } from "../pdata/builder.js";
 import { CountedStacks } from "./counted-stacks.js";
 import { invalid, looksLike, TooLargeError } from "./invalid.js";
 import { isClock, isKernel, isSourceLine, type PerfFrame, parsePerfFrame, parsePerfHeader } from "./perf-text.js";
@@ -52,7 +52,7 @@ function commonest(periods: ReadonlyMap<string, number>): bigint {
 class PerfReader {
   readonly events = new Map<string, PerfEvent>();
   eventCount = 0;
-  private readonly builder: ProfilesBuilder;
+  private readonly builder: DictionaryBuilder;
   private sample: Sample | undefined;
   /** Functions inlined into the frame that comes next, innermost first. */
   private inlined: LineFields[] = [];
@@ -62,7 +62,7 @@ class PerfReader {
   private firstNano = -1n;
   private lastNano = -1n;
 
-  constructor(builder: ProfilesBuilder) {
+  constructor(builder: DictionaryBuilder) {
     this.builder = builder;
   }
 

@@ -1,5 +1,8 @@
 import type { Profiles } from "../pdata/profiles.js";
 import type { Context } from "./context.js";
+import type { Reservation } from "./reservation.js";
+
+export type { Reservation } from "./reservation.js";
 
 /**
  * Where data goes next.
@@ -18,10 +21,4 @@ export interface Consumer {
    * own, or it blocks by choice). Processors that sit in between pass the question on to their next.
    */
   reserve(profiles: Profiles): Reservation | "full" | undefined;
-}
-
-/** Room held in a queue. */
-export interface Reservation {
-  /** Gives the room back; idempotent. The queue calls it in the same tick in which it takes the data. */
-  release(): void;
 }

@@ -1,4 +1,4 @@
-import type { Reservation } from "./consumer.js";
+import type { Reservation } from "./reservation.js";
 
 /** Client metadata (HTTP headers or gRPC metadata), keys in lower case, each with its values in order. */
 export type Metadata = ReadonlyMap<string, readonly string[]>;

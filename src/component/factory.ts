@@ -2,7 +2,9 @@ import type { z } from "zod";
 import type { Logger } from "../telemetry/log.js";
 import type { Metrics } from "../telemetry/metrics.js";
 import type { Consumer } from "./consumer.js";
-import type { Host } from "./host.js";
+import type { Component, Extension } from "./host.js";
+
+export type { Component, Extension } from "./host.js";
 
 export type Kind = "receiver" | "processor" | "exporter" | "connector" | "extension";
 export type Stability = "development" | "alpha" | "beta" | "stable";
@@ -18,21 +20,9 @@ export interface Settings {
   readonly build: { readonly name: string; readonly version: string };
 }
 
-/** `start` may open ports; `shutdown` is idempotent and legal without `start`, and resolves when all accepted data has left. */
-export interface Component {
-  start(host: Host): Promise<void>;
-  shutdown(): Promise<void>;
-}
-
 export type Receiver = Component;
 export type Processor = Component & Consumer;
 export type Exporter = Component & Consumer;
-
-export interface Extension extends Component {
-  /** Told when all pipelines run, and when they begin to stop. */
-  ready?(): void;
-  notReady?(): void;
-}
 
 interface FactoryBase<C> {
   /** The YAML type; the component's folder has the same name. */

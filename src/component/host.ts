@@ -1,5 +1,3 @@
-import type { Extension } from "./factory.js";
-
 export type Status =
   | "starting"
   | "ok"
@@ -8,6 +6,18 @@ export type Status =
   | "fatal_error"
   | "stopping"
   | "stopped";
+
+/** `start` may open ports; `shutdown` is idempotent and legal without `start`, and resolves when all accepted data has left. */
+export interface Component {
+  start(host: Host): Promise<void>;
+  shutdown(): Promise<void>;
+}
+
+export interface Extension extends Component {
+  /** Told when all pipelines run, and when they begin to stop. */
+  ready?(): void;
+  notReady?(): void;
+}
 
 /** What a running component may ask of the process around it. */
 export interface Host {

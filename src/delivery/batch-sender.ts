@@ -1,17 +1,10 @@
 import { type Context, type Metadata, withContext } from "../component/context.js";
 import { Code, PipelineError, permanent, toPipelineError } from "../component/errors.js";
 import type { Profiles } from "../pdata/profiles.js";
-import type { SplitLimit } from "../pdata/split.js";
 import { answer, type Flight, type Item } from "./batch-item.js";
-import type { BatcherOptions, Trigger } from "./batcher.js";
+import type { BatcherOptions, Trigger } from "./batcher-options.js";
 import { rejectedOf } from "./drops.js";
 import { exceeds } from "./partition.js";
-
-/** How batches are joined and cut: src/pdata's mergeProfiles and splitProfiles. */
-export interface Join {
-  merge(batches: readonly Profiles[]): Profiles;
-  split(batch: Profiles, limit: SplitLimit): Profiles[];
-}
 
 export interface BatchSender {
   /** Sends the items as one batch and answers each. Never rejects. */

@@ -2,41 +2,14 @@ import type { Context } from "../component/context.js";
 import { type PipelineError, permanent } from "../component/errors.js";
 import type { Profiles } from "../pdata/profiles.js";
 import { answer, type Item } from "./batch-item.js";
-import { createBatchSender, type Join } from "./batch-sender.js";
+import { createBatchSender } from "./batch-sender.js";
+import type { BatcherOptions, Trigger } from "./batcher-options.js";
 import { callerGone } from "./caller.js";
 import type { Clock } from "./clock.js";
 import type { Sizer } from "./config.js";
-import { type BatchLimit, exceeds, Partition, partitionKey, partitionMetadata } from "./partition.js";
+import { exceeds, Partition, partitionKey, partitionMetadata } from "./partition.js";
 import type { Sheddable } from "./queue.js";
-import type { Done, Progress, Send } from "./send.js";
-
-/** Why a batch was sent: it was large enough, or its time (or its first caller's) was nearly over. */
-export type Trigger = "size" | "timeout";
-
-export interface BatcherOptions {
-  /** Takes each batch; a batch is answered for once this settles. */
-  readonly next: Send;
-  readonly join: Join;
-  readonly clock: Clock;
-  /** A batch leaves when it has this much; 0 = not by this measure. Both 0 = at once. */
-  readonly minSamples: number;
-  readonly minBytes: number;
-  /** No batch is larger (see Join for a single sample that is); 0 = no limit. */
-  readonly limit: BatchLimit;
-  /** A batch leaves after this time; 0 = at once. */
-  readonly timeoutMs: number;
-  /** Lower case; each combination of values is batched on its own. */
-  readonly metadataKeys: readonly string[];
-  /** Combinations that may exist; 0 = no limit. One that was idle for ten minutes makes room. */
-  readonly metadataCardinalityLimit: number;
-  /** Batches on their way at the same time. */
-  readonly concurrency: number;
-  /** Senders were answered when their data was added: then no piece waits for another's success. */
-  readonly answeredEarly: boolean;
-  readonly onBatch?: (trigger: Trigger, samples: number, bytes: number) => void;
-  /** A batch of several senders was taken but for some samples, and nobody knows whose: all are told "taken". */
-  readonly onUnattributed: (rejectedSamples: number, error: PipelineError) => void;
-}
+import type { Done, Progress } from "./send.js";
 
 export interface Batcher {
   /**

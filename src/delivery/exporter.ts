@@ -3,7 +3,7 @@ import { type PipelineError, toPipelineError } from "../component/errors.js";
 import type { Exporter, Settings } from "../component/factory.js";
 import type { Host } from "../component/host.js";
 import { startSpan } from "../telemetry/trace.js";
-import type { Join } from "./batch-sender.js";
+import type { Join } from "./batcher-options.js";
 import { shuttingDown } from "./caller.js";
 import { type Clock, systemClock } from "./clock.js";
 import type { QueueConfig, RetryConfig } from "./config.js";

@@ -1,5 +1,5 @@
 import { mergeProfiles } from "../pdata/merge.js";
 import { splitProfiles } from "../pdata/split.js";
-import type { Join } from "./batch-sender.js";
+import type { Join } from "./batcher-options.js";
 
 export const pdataJoin: Join = { merge: mergeProfiles, split: splitProfiles };

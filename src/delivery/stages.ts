@@ -1,7 +1,6 @@
 import type { Consumer } from "../component/consumer.js";
 import type { PipelineError } from "../component/errors.js";
-import type { Join } from "./batch-sender.js";
-import type { Trigger } from "./batcher.js";
+import type { Join, Trigger } from "./batcher-options.js";
 import type { Clock } from "./clock.js";
 import type { Queue } from "./queue.js";
 import type { Send } from "./send.js";

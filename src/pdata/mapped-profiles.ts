@@ -1,9 +1,16 @@
 import { createHash } from "node:crypto";
+import type { Dictionary } from "./dictionary.js";
 import type { Profile } from "./profile.js";
-import type { Profiles } from "./profiles.js";
+import type { ResourceProfiles } from "./resource-profiles.js";
 import { TABLES } from "./tables.js";
 import { BUILT, COUNTS, OUT_COUNTS, PROFILE } from "./wasm/layout.js";
 import { WasmInstance } from "./wasm-instance.js";
+
+/** What of a batch is mapped. */
+export interface MappedBatch {
+  readonly dictionary: Dictionary;
+  readonly resources: readonly ResourceProfiles[];
+}
 
 /** Part of a profile: the samples [from, to). */
 export interface Slice {
@@ -32,9 +39,9 @@ interface Size {
  */
 export class MappedProfiles {
   private readonly wasm: WasmInstance;
-  private readonly sizes: ReadonlyMap<Profiles, Size>;
+  private readonly sizes: ReadonlyMap<MappedBatch, Size>;
 
-  constructor(batches: readonly Profiles[]) {
+  constructor(batches: readonly MappedBatch[]) {
     this.sizes = new Map(batches.map((batch) => [batch, sizeOf(batch)]));
     let dictionaryBytes = 0;
     let entries = 0;
@@ -56,7 +63,7 @@ export class MappedProfiles {
   }
 
   /** The profiles that are added next are of this batch, one of those that the constructor got. */
-  addBatch(batch: Profiles): void {
+  addBatch(batch: MappedBatch): void {
     const { wasm } = this;
     const { dictionary } = batch;
     const size = this.sizes.get(batch) as Size;
@@ -106,7 +113,7 @@ export class MappedProfiles {
   }
 }
 
-function sizeOf(batch: Profiles): Size {
+function sizeOf(batch: MappedBatch): Size {
   let entries = 0;
   for (const table of TABLES) entries += batch.dictionary.count(table);
   let profiles = 0;

@@ -1,4 +1,4 @@
-import type { ScopeBuilder } from "./builder.js";
+import type { ScopeBuilder } from "./scope-builder.js";
 
 /** The name and version of a scope: who made its profiles. */
 export interface PayloadScope {

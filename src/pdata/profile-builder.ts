@@ -1,7 +1,7 @@
 import { FIXED64, LEN, VARINT, Writer, writeVarint } from "../proto/wire.js";
 import type { KeyValue } from "./any-value.js";
-import type { ProfilesBuilder } from "./builder.js";
-import type { ValueType } from "./profiles.js";
+import type { ValueType } from "./batch.js";
+import type { DictionaryBuilder } from "./dictionary-builder.js";
 
 /** What a profile says of itself; all but the sample type may be left out. */
 export interface ProfileFields {
@@ -40,7 +40,7 @@ export class ProfileBuilder {
   private readonly headEnd: number;
 
   /** `sibling`: a profile whose fields were the same but for the sample type. */
-  constructor(builder: ProfilesBuilder, fields: ProfileFields, sampleBytes: number, sibling?: ProfileBuilder) {
+  constructor(builder: DictionaryBuilder, fields: ProfileFields, sampleBytes: number, sibling?: ProfileBuilder) {
     this.message = spare.pop() ?? new Writer(1024);
     this.message.ensure(128 + sampleBytes);
     this.payload = fields.originalPayload;
@@ -125,7 +125,7 @@ function payloadHead(payload: { readonly format: string; readonly bytes: Buffer 
 }
 
 /** All but the sample type. */
-function writeHead(out: Writer, builder: ProfilesBuilder, fields: ProfileFields): void {
+function writeHead(out: Writer, builder: DictionaryBuilder, fields: ProfileFields): void {
   if (fields.timeUnixNano) {
     out.tag(3, FIXED64);
     out.fixed64(fields.timeUnixNano);
@@ -141,7 +141,7 @@ function writeHead(out: Writer, builder: ProfilesBuilder, fields: ProfileFields)
   if (indices.length > 0) packed(out, 11, indices);
 }
 
-function valueType(out: Writer, builder: ProfilesBuilder, field: number, { type, unit }: ValueType): void {
+function valueType(out: Writer, builder: DictionaryBuilder, field: number, { type, unit }: ValueType): void {
   const typeIndex = builder.string(type);
   const unitIndex = builder.string(unit);
   out.tag(field, LEN);

@@ -8,9 +8,9 @@ import { likelyLayouts } from "./layouts.js";
 import { withLocationLines } from "./location-lines.js";
 import { normalizeRequest } from "./normalize.js";
 import type { Payload } from "./payload.js";
-import { type Built, buildRequest } from "./rebuild.js";
+import { buildRequest } from "./rebuild.js";
 import { ResourceProfiles } from "./resource-profiles.js";
-import { isFault, type ScanResult, scanRequest } from "./scan.js";
+import { type Built, isFault, type ScanResult, scanRequest } from "./scan.js";
 
 export type { ValueType } from "./batch.js";
 export { Profile } from "./profile.js";

@@ -1,14 +1,14 @@
 import { Reader, varintSize, Writer, writeVarint } from "../proto/wire.js";
-import { MappedProfiles, type Slice } from "./mapped-profiles.js";
+import { type MappedBatch, MappedProfiles, type Slice } from "./mapped-profiles.js";
 import type { Profile } from "./profile.js";
-import type { Profiles } from "./profiles.js";
-import type { ScanResult } from "./scan.js";
+import type { Built, ScanResult } from "./scan.js";
 import { STACK } from "./tables.js";
 
-/** A request that was built, and what a scan of it would find. */
-export interface Built {
-  readonly buf: Buffer;
-  readonly scanned: ScanResult;
+/** What of a batch is read: Profiles has it all. */
+export interface SourceBatch extends MappedBatch {
+  readonly newestTimeUnixNano: bigint;
+  readonly hasUnknownTables: boolean;
+  unknownFields(): Buffer[];
 }
 
 /** Which parts of a batch go into another. */
@@ -55,7 +55,7 @@ class Builder {
     this.mapped = mapped;
   }
 
-  add(batch: Profiles, select: Selection | undefined): void {
+  add(batch: SourceBatch, select: Selection | undefined): void {
     this.mapped.addBatch(batch);
     this.keepUnknown(batch);
     this.newestNano = Math.max(this.newestNano, Number(batch.newestTimeUnixNano));
@@ -79,7 +79,7 @@ class Builder {
     }
   }
 
-  private keepUnknown(batch: Profiles): void {
+  private keepUnknown(batch: SourceBatch): void {
     for (const field of batch.unknownFields()) this.unknown.push(field);
     if (!batch.hasUnknownTables) return;
     for (const content of batch.dictionary.content()) {
@@ -211,7 +211,7 @@ function writeGroup(buf: Buffer, pos: number, group: ResourceGroup, sizes: reado
 }
 
 /** One request out of several; `select` says which parts of a batch's profiles go in. */
-export function buildRequest(batches: readonly Profiles[], select?: Selection): Built {
+export function buildRequest(batches: readonly SourceBatch[], select?: Selection): Built {
   const mapped = new MappedProfiles(batches);
   const builder = new Builder(mapped);
   for (const batch of batches) builder.add(batch, select);

@@ -25,6 +25,33 @@ export interface ScanResult {
   hasReferences: boolean;
 }
 
+/** A request that was built, and what a scan of it would find. */
+export interface Built {
+  readonly buf: Buffer;
+  readonly scanned: ScanResult;
+}
+
+/** What a scan finds in a request of these numbers, before it has found it. */
+export function emptyScan(
+  resourceCount: number,
+  profileCount: number,
+  counts: Int32Array = new Int32Array(8),
+): ScanResult {
+  return {
+    dictionaryStart: -1,
+    dictionaryEnd: -1,
+    counts,
+    resources: new Int32Array(4 * resourceCount),
+    resourceCount,
+    sampleCount: 0,
+    profileCount,
+    unknown: [],
+    newestNano: 0,
+    hasUnknownTables: false,
+    hasReferences: false,
+  };
+}
+
 /** Flags of a resource: its own attributes, or those of a scope, hold references into the string table. */
 export const resourceReferences = 1;
 export const scopeReferences = 2;

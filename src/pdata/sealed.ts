@@ -1,8 +1,8 @@
 import { Writer } from "../proto/wire.js";
-import { emptyScan, ProfilesBuilder, type ScopeBuilder } from "./builder.js";
+import { ProfilesBuilder, type ScopeBuilder } from "./builder.js";
 import type { Payload, PayloadScope } from "./payload.js";
 import { Profiles, type ResourceProfiles } from "./profiles.js";
-import type { Built } from "./rebuild.js";
+import { type Built, emptyScan } from "./scan.js";
 
 /** One resource of a sealed batch. */
 export interface SealedResource {

@@ -1,5 +1,6 @@
 import { RE2JS, RE2JSException, RE2JSSyntaxException } from "re2js";
 import { type Literals, literalsOf, occur } from "./literals.js";
+import type { MatchEngine, MatchIndices } from "./match-engine.js";
 import { rewritePattern } from "./rewrite.js";
 import { compileSimple } from "./simple.js";
 import { expandTemplate } from "./template.js";
@@ -11,9 +12,6 @@ export class RegExpSyntaxError extends Error {
     this.name = "RegExpSyntaxError";
   }
 }
-
-/** Where a match and its groups lie: [start, end) of group i at 2*i and 2*i+1, in UTF-16 units; -1 = took no part. */
-export type MatchIndices = readonly number[] | Int32Array;
 
 /**
  * A compiled regular expression with the syntax and meaning of Go's regexp package (RE2): matching takes time linear in
@@ -39,12 +37,6 @@ export interface CompiledRegExp {
   expand(template: string, text: string, indices: MatchIndices): string;
   /** Replaces every match by the expanded template, as Go's ReplaceAllString. */
   replaceAll(text: string, template: string): string;
-}
-
-/** What a compiled form must do; the engine's and the plain JavaScript one give the same answers. */
-export interface MatchEngine {
-  test(text: string): boolean;
-  match(text: string, from: number): MatchIndices | undefined;
 }
 
 const maxCached = 1000;

@@ -1,4 +1,4 @@
-import type { MatchEngine } from "./regexp.js";
+import type { MatchEngine } from "./match-engine.js";
 
 const anchored = /^\^\(\?s:(.*)\)\$$/s;
 const literal = /^(?:[A-Za-z0-9_ :/@%,;=~"'<>!#&-]|\\[./_:-])*$/;

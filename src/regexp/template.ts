@@ -1,4 +1,4 @@
-import type { MatchIndices } from "./regexp.js";
+import type { MatchIndices } from "./match-engine.js";
 
 const word = /[\p{L}\p{Nd}_]+/uy;
 

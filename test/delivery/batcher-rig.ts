@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { background, type Context } from "../../src/component/context.js";
 import type { PipelineError } from "../../src/component/errors.js";
-import { type Batcher, type BatcherOptions, createBatcher } from "../../src/delivery/batcher.js";
+import { type Batcher, createBatcher } from "../../src/delivery/batcher.js";
+import type { BatcherOptions } from "../../src/delivery/batcher-options.js";
 import { FakeClock, fakeJoin, fakeProfiles, namesOf } from "./support.js";
 
 type Next = (name: string, ctx: Context, samples: number) => Promise<void> | void;

@@ -1,6 +1,6 @@
 import { background, type Context, withContext } from "../../src/component/context.js";
 import type { Settings } from "../../src/component/factory.js";
-import type { Join } from "../../src/delivery/batch-sender.js";
+import type { Join } from "../../src/delivery/batcher-options.js";
 import type { Clock, Timer } from "../../src/delivery/clock.js";
 import type { Profiles } from "../../src/pdata/profiles.js";
 import type { Fields, Logger } from "../../src/telemetry/log.js";
