@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { join, normalize } from "node:path";
 import { type CodeRegion, mapFileName } from "../../src/proc/process-maps.js";
 import { type BuildIds, buildIdsOf } from "../../src/symbols/build-id.js";
@@ -16,12 +17,21 @@ export interface BinaryIdentity {
 const maxReadBytes = 16 * 1024 * 1024;
 const unreadable = Symbol("unreadable");
 
+interface Known {
+  /** undefined for what is no binary. */
+  readonly identity: BinaryIdentity | undefined;
+  /** Size and times of the file that was read. */
+  readonly stamp: string;
+}
+
 /** Identities of binaries, read once for each file. Nothing in a file is trusted; none is read as a whole. */
 export class BinaryIdentities {
   private readonly proc: string;
   private readonly maxFiles: number;
-  /** By device and inode; undefined for what is no binary. */
-  private readonly known = new Map<string, BinaryIdentity | undefined>();
+  /** By device and inode. */
+  private readonly known = new Map<string, Known>();
+  /** What regions were found to be of. */
+  private readonly checked = new WeakMap<CodeRegion, Known>();
   /** Files that could not be opened in this interval: another process may show them in the next. */
   private readonly unreadable = new Set<string>();
 
@@ -42,10 +52,10 @@ export class BinaryIdentities {
   of(pid: number, region: CodeRegion): BinaryIdentity | undefined {
     if (region.inode === "0" || !region.path.startsWith("/")) return undefined;
     const key = `${region.device} ${region.inode}`;
-    if (this.known.has(key)) {
-      const identity = this.known.get(key);
-      this.keep(key, identity);
-      return identity;
+    const before = this.known.get(key);
+    if (before && this.isOf(before, pid, region)) {
+      this.keep(key, before);
+      return before.identity;
     }
     if (this.unreadable.has(key)) return undefined;
     const read = this.read(pid, region);
@@ -53,36 +63,64 @@ export class BinaryIdentities {
       if (this.unreadable.size < this.maxFiles) this.unreadable.add(key);
       return undefined;
     }
+    this.checked.set(region, read);
     this.keep(key, read);
-    return read;
+    return read.identity;
   }
 
-  private keep(key: string, identity: BinaryIdentity | undefined): void {
+  /** An inode that was read before may be another file's by now, or have been written anew: each region is looked at once. */
+  private isOf(known: Known, pid: number, region: CodeRegion): boolean {
+    if (this.checked.get(region) === known) return true;
+    for (const path of this.pathsOf(pid, region)) {
+      const stamp = stampOf(path);
+      if (stamp === undefined) continue;
+      if (stamp !== known.stamp) return false;
+      break;
+    }
+    this.checked.set(region, known);
+    return true;
+  }
+
+  private keep(key: string, known: Known): void {
     this.known.delete(key);
-    this.known.set(key, identity);
+    this.known.set(key, known);
     for (const oldest of this.known.keys()) {
       if (this.known.size <= this.maxFiles) break;
       this.known.delete(oldest);
     }
   }
 
-  private read(pid: number, region: CodeRegion): BinaryIdentity | undefined | typeof unreadable {
+  /** map_files has the very file, even one that was deleted or replaced; it takes more rights. */
+  private pathsOf(pid: number, region: CodeRegion): string[] {
     const own = join(this.proc, String(pid));
-    // map_files has the very file, even one that was deleted or replaced; it takes more rights.
-    const paths = [join(own, "map_files", mapFileName(region)), join(own, "root", normalize(`/${region.path}`))];
-    for (const each of paths) {
+    return [join(own, "map_files", mapFileName(region)), join(own, "root", normalize(`/${region.path}`))];
+  }
+
+  private read(pid: number, region: CodeRegion): Known | typeof unreadable {
+    for (const path of this.pathsOf(pid, region)) {
+      // Taken first: what is written while it is read is read again.
+      const stamp = stampOf(path) ?? "";
       let source: ByteSource | undefined;
       try {
-        source = withinBudget(openFileSource(each, maxReadBytes), maxReadBytes);
+        source = withinBudget(openFileSource(path, maxReadBytes), maxReadBytes);
         const elf = parseElf(source);
-        return { ids: buildIdsOf(elf), segments: elf.segments };
+        return { identity: { ids: buildIdsOf(elf), segments: elf.segments }, stamp };
       } catch (caught) {
-        if (source && caught instanceof InvalidBinaryError) return undefined;
+        if (source && caught instanceof InvalidBinaryError) return { identity: undefined, stamp };
       } finally {
         source?.close();
       }
     }
     return unreadable;
+  }
+}
+
+function stampOf(path: string): string | undefined {
+  try {
+    const { size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+    return `${size} ${mtimeNs} ${ctimeNs}`;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, describe, it } from "node:test";
 import { BinaryIdentities } from "../../../receivers/ebpf/binary-identities.js";
@@ -150,6 +150,28 @@ describe("places of addresses", () => {
     const second = processOf(8, { maps });
     assert.equal(own.at(second, 0x555555555234n)?.address, 0x401234n);
     proc.end(8);
+  });
+
+  it("are those of a file that took the inode of another, or was written over it", () => {
+    const { places: own } = places();
+    const gnuAt = (pid: number, bytes: Buffer): string | undefined => {
+      const process = processOf(pid, { maps });
+      place(pid, "/srv/orders", bytes);
+      utimesSync(join(proc.path, String(pid), "root/srv/orders"), pid, pid);
+      own.beginInterval();
+      return own.at(process, 0x555555555234n)?.mapping.ids?.gnu;
+    };
+    const later = { textOffset: 0x1000, textAddress: 0x401000n, textBytes: 0x2000 };
+    assert.equal(gnuAt(61, elf), "ab".repeat(20));
+    assert.equal(gnuAt(62, tinyElf({ ...later, buildId: "cd".repeat(20) })), "cd".repeat(20));
+    const running = processOf(63, { maps });
+    place(63, "/srv/orders", elf);
+    utimesSync(join(proc.path, "63/root/srv/orders"), 63, 63);
+    assert.equal(own.at(running, 0x555555555234n)?.mapping.ids?.gnu, "ab".repeat(20));
+    // What is known of the region of a process that ended stays what it was.
+    proc.end(63);
+    own.beginInterval();
+    assert.equal(own.at(running, 0x555555555234n)?.mapping.ids?.gnu, "ab".repeat(20));
   });
 
   it("take hostile binaries for none: truncated anywhere, or full of whatever", () => {
