@@ -7,6 +7,7 @@ import { type GrpcClientConfig, parseGrpcTarget } from "./grpc-config.js";
 import { countStream, createGrpcConnection, type GrpcConnection } from "./grpc-connection.js";
 import { createReplyReader, type ReplyReader } from "./grpc-reply.js";
 import { headerEntries } from "./headers.js";
+import { releaseAfter } from "./http2-release.js";
 import { createTlsSource, loadClientTls } from "./tls.js";
 
 export interface GrpcCall {
@@ -272,6 +273,7 @@ function awaitReply(
     });
     stream.on("error", () => {});
     stream.on("close", () => {
+      releaseAfter(stream, session);
       if (settled) return;
       if (reader.hasStatus()) finish();
       else settle(brokenStream(stream, session, reader));

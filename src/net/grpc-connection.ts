@@ -5,6 +5,7 @@ import { type PipelineError, retryable } from "../component/errors.js";
 import type { Logger } from "../telemetry/log.js";
 import { formatHostPort } from "./endpoint.js";
 import type { GrpcClientConfig, GrpcTarget } from "./grpc-config.js";
+import { noteSession } from "./http2-release.js";
 import type { ClientTlsOptions, TlsSource } from "./tls.js";
 
 /** gRPC's connection back-off. */
@@ -84,7 +85,7 @@ export function createGrpcConnection({ target, config, tls, log }: ConnectionPar
       .then(
         (session) => {
           if (closed) {
-            session.destroy();
+            cut(session);
             throw retryable("the client is closed", { reason: "cancelled" });
           }
           adopt(session);
@@ -143,7 +144,7 @@ export function createGrpcConnection({ target, config, tls, log }: ConnectionPar
       if (!session || session.destroyed) return;
       await new Promise<void>((resolve) => {
         session.once("close", resolve);
-        session.destroy();
+        cut(session);
       });
     },
   };
@@ -168,21 +169,22 @@ function dial(
       settings: { enablePush: false, initialWindowSize: 1024 * 1024 },
     });
     const timer = setTimeout(
-      () => session.destroy(new Error("no HTTP/2 settings from the server in time")),
+      () => cut(session, new Error("no HTTP/2 settings from the server in time")),
       connectTimeoutMs,
     );
     let ready = false;
+    sockets.set(session, socket);
+    session.once("connect", () => noteSession(session));
     begun(session);
     // In TLS 1.3 a server refuses our certificate after the handshake: the session then tells nobody.
     socket.on("error", (error) => {
       clearTimeout(timer);
       reject(error);
-      session.destroy();
-      socket.destroy();
+      cut(session);
     });
     session.once("remoteSettings", () => {
       if (socket instanceof Object && "alpnProtocol" in socket && socket.alpnProtocol !== "h2") {
-        session.destroy(new Error("the server does not offer HTTP/2 (ALPN h2)"));
+        cut(session, new Error("the server does not offer HTTP/2 (ALPN h2)"));
         return;
       }
       ready = true;
@@ -212,17 +214,22 @@ function dialTls(target: GrpcTarget, options: ClientTlsOptions): Socket {
   });
 }
 
+const sockets = new WeakMap<ClientHttp2Session, Socket>();
+
+/** Ends a session at once. Node's `destroy` waits for what is being written, for ever if the other end has stopped reading. */
+function cut(session: ClientHttp2Session, error?: Error): void {
+  session.destroy(error, constants.NGHTTP2_CANCEL);
+  sockets.get(session)?.destroy();
+}
+
 /** Pings; a session that does not answer in `timeoutMs` is destroyed, which fails its streams. */
 function ping(session: ClientHttp2Session, timeoutMs: number): void {
   if (session.destroyed || session.closed) return;
-  const timer = setTimeout(
-    () => session.destroy(new Error("keepalive ping was not answered"), constants.NGHTTP2_CANCEL),
-    timeoutMs,
-  );
+  const timer = setTimeout(() => cut(session, new Error("keepalive ping was not answered")), timeoutMs);
   timer.unref();
   session.ping((error) => {
     clearTimeout(timer);
-    if (error && !session.destroyed) session.destroy(error);
+    if (error && !session.destroyed) cut(session, error);
   });
 }
 

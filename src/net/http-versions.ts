@@ -11,6 +11,7 @@ import {
 import type { Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { noteSession, releaseAfter } from "./http2-release.js";
 
 /** The HTTP/2 half of a server that speaks both versions on one port. */
 export interface Http2Side {
@@ -41,7 +42,7 @@ export function addHttp2(
 ): Http2Side {
   const settings = { maxConcurrentStreams, initialWindowSize: windowBytes, maxHeaderListSize: 64 * 1024 };
   const http2 = createHttp2Server({ settings }, (request: Http2ServerRequest, response: Http2ServerResponse) => {
-    limitReading(request.stream, times.readMs);
+    watchStream(request.stream, times.readMs);
     serve(request as never, response as never);
   });
   const sessions = trackSessions(http2, times.idleMs);
@@ -67,12 +68,15 @@ export function addHttp2(
   };
 }
 
-/** Node does this for HTTP/1.1 only. */
-function limitReading(stream: ServerHttp2Stream, readMs: number): void {
+/** Limits the time to read a request, which Node does for HTTP/1.1 only. */
+function watchStream(stream: ServerHttp2Stream, readMs: number): void {
+  const { session } = stream;
   const timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), readMs);
-  const stop = () => clearTimeout(timer);
-  stream.once("end", stop);
-  stream.once("close", stop);
+  stream.once("end", () => clearTimeout(timer));
+  stream.once("close", () => {
+    clearTimeout(timer);
+    if (session) releaseAfter(stream, session);
+  });
 }
 
 /** Reads as many bytes as tell the version, puts them back, and hands the socket on. */
@@ -116,6 +120,7 @@ function trackSessions(http2: Http2Server, idleMs: number): ReadonlySet<ServerHt
   const sessions = new Set<ServerHttp2Session>();
   http2.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
+    noteSession(session);
     session.once("close", () => sessions.delete(session));
     session.on("error", () => session.destroy());
     session.setTimeout(idleMs, () => session.close());

@@ -17,6 +17,7 @@ import { maxReplyBytes } from "../../src/net/grpc-reply.js";
 import { isRetryableCode } from "../../src/net/status.js";
 import { encodeStatus } from "../../src/proto/status.js";
 import { framed, reply, type ScriptedServer, startScripted, trailersOnly } from "./scripted-server.js";
+import { startStalling } from "./stalling-server.js";
 import { grpcClient, path, recordingLogger, rejection, startGrpcServer } from "./support.js";
 
 const open: (() => unknown)[] = [];
@@ -340,6 +341,15 @@ describe("gRPC client", () => {
     await made.close();
     assert.equal((await pending).kind, "retryable");
     assert.equal((await rejection(call(made))).message, "the client is closed");
+  });
+
+  it("closes though the server has stopped reading amid a request", async () => {
+    const server = await startStalling();
+    open.push(server.close);
+    const made = grpcClient(server.port);
+    const failed = rejection(made.unary({ path, body: [Buffer.alloc(8_000_000)], timeoutMs: 100 }));
+    assert.equal((await failed).code, Code.DEADLINE_EXCEEDED);
+    await made.close();
   });
 
   it("says what is wrong with a peer that speaks no HTTP/2", async () => {
