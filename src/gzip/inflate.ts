@@ -1,18 +1,6 @@
-import { readFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
+import { gzipInstance } from "./gzip-instance.js";
 import { INPUT, SPARE } from "./wasm/layout.js";
-
-/** What is used of the WebAssembly API; TypeScript declares it for browsers only. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
-};
-
-/** What wasm/index.ts exports. Booleans come back as 0 and 1. */
-interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
-  inflate(start: number, end: number, to: number, limit: number): number;
-}
 
 /** Files and contents larger than this are left to zlib, so that the memory stays below twice as much. */
 const maxBytes = 512 * 1024;
@@ -20,11 +8,6 @@ const maxBytes = 512 * 1024;
 const plainHead = 0x00_08_8b_1f;
 const headBytes = 10;
 const tailBytes = 8;
-const pageBytes = 65_536;
-
-/** The code with its memory, once somebody has asked for it. */
-let exports: Exports | undefined;
-let bytes: Buffer = Buffer.alloc(0);
 
 /**
  * The content of a gzip file, at most `limit` bytes. undefined for one that is empty, large or out of the ordinary, broken
@@ -37,29 +20,13 @@ export function inflateGzip(file: Buffer, limit: number): Buffer | undefined {
   const size = file.readUInt32LE(end + 4);
   if (size === 0 || size > maxBytes || size > limit) return undefined;
   const to = (INPUT + file.length + SPARE + 7) & ~7;
-  const { inflate } = withRoom(to + size + SPARE);
+  const { exports, bytes } = gzipInstance(to + size + SPARE);
   bytes.set(file, INPUT);
-  if (inflate(INPUT + headBytes, INPUT + end, to, to + size) === 0) return undefined;
+  if (exports.inflate(INPUT + headBytes, INPUT + end, to, to + size) === 0) return undefined;
   const content = bytes.subarray(to, to + size);
   if (crc32(content) !== file.readUInt32LE(end)) return undefined;
   // Not from the pool: what somebody keeps must not keep its neighbours.
   const own = Buffer.allocUnsafeSlow(size);
   own.set(content);
   return own;
-}
-
-function withRoom(needed: number): Exports {
-  exports ??= instantiate();
-  if (bytes.length < needed) {
-    exports.memory.grow(Math.ceil((needed - bytes.length) / pageBytes));
-    bytes = Buffer.from(exports.memory.buffer);
-  }
-  return exports;
-}
-
-function instantiate(): Exports {
-  const compiled = new WebAssembly.Module(readFileSync(new URL("gzip.wasm", import.meta.url)));
-  const instance = new WebAssembly.Instance(compiled, {}).exports as Exports;
-  bytes = Buffer.from(instance.memory.buffer);
-  return instance;
 }

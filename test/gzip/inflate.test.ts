@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { constants, crc32, deflateRawSync, gunzipSync, gzipSync, inflateRawSync, type ZlibOptions } from "node:zlib";
 import { inflateGzip } from "../../src/gzip/inflate.js";
+import { someContent } from "../support/content.js";
 import { DeflateWriter, HuffmanCode, randomCode } from "../support/deflate-writer.js";
 import { createRandom, mutate, type Random } from "../support/random.js";
 
@@ -15,22 +16,6 @@ function fileOf(stream: Buffer, content: Buffer): Buffer {
   tail.writeUInt32LE(crc32(content), 0);
   tail.writeUInt32LE(content.length, 4);
   return Buffer.concat([Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]), stream, tail]);
-}
-
-/** Text with repetitions near and far, runs, and bytes that nothing foretells. */
-function someContent(random: Random, size: number): Buffer {
-  const out = Buffer.alloc(size);
-  for (let at = 0; at < size; ) {
-    const length = Math.min(size - at, 1 + random.int(random.chance(0.1) ? 600 : 20));
-    const kind = random.int(4);
-    if (kind === 0 && at > 0) {
-      const distance = 1 + random.int(random.chance(0.5) ? Math.min(at, 16) : at);
-      for (let i = 0; i < length; i++) out[at + i] = out[at + i - distance];
-    } else if (kind === 1) out.fill(random.int(256), at, at + length);
-    else for (let i = 0; i < length; i++) out[at + i] = kind === 2 ? random.int(256) : 97 + random.int(6);
-    at += length;
-  }
-  return out;
 }
 
 function someOptions(random: Random): ZlibOptions {
