@@ -52,7 +52,9 @@ export const symbolizeSchema = z.strictObject({
         .max(16_384)
         .default(384)
         .describe("Memory of the process that reads binaries; it is ended when it needs more."),
-      parse_timeout: duration("10s").describe("Longest that one request to that process may take; then it is ended."),
+      parse_timeout: duration("10s").describe(
+        "Longest that one request to that process may take, but for waiting for a CPU; then it is ended.",
+      ),
     })
     .prefault({})
     .describe("The process that reads binaries."),

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../../src/delivery/clock.js";
+import { cpuWaitMs } from "../../src/proc/cpu-wait.js";
 import type { Logger } from "../../src/telemetry/log.js";
 import type { Answer, FromWorker, Reply, Request, WorkerOptions } from "./protocol.js";
 import { type SourceFault, type SymbolSource, SymbolSourceError } from "./symbol-source.js";
@@ -15,6 +16,8 @@ const memoryCheckMs = 50;
 /** How long a shutdown waits for the process to be gone. */
 const longestEndMs = 2000;
 const pageBytes = 4096;
+/** A machine that is busy lets a process of low priority wait: so many times its time at most are added for that. */
+const mostWaits = 5;
 
 export interface WorkerProcessSettings {
   readonly options: WorkerOptions;
@@ -26,6 +29,8 @@ export interface WorkerProcessSettings {
   readonly ended: (fault: SourceFault) => void;
   /** The file that the process runs. */
   readonly entry?: string;
+  /** How long a process has waited for a CPU so far. */
+  readonly cpuWaitMs?: (pid: number) => number;
 }
 
 interface Pending {
@@ -40,7 +45,9 @@ interface Pending {
  */
 export function createWorkerProcess(settings: WorkerProcessSettings): SymbolSource {
   const entry = settings.entry ?? fileURLToPath(new URL("./worker-main.js", import.meta.url));
-  const { clock } = settings;
+  const { clock, requestTimeoutMs } = settings;
+  const waitedMs = ({ pid }: ChildProcess): number =>
+    pid === undefined ? 0 : (settings.cpuWaitMs ?? ((each) => cpuWaitMs("/proc", each)))(pid);
   const waiting: Pending[] = [];
   let current: Pending | undefined;
   let child: ChildProcess | undefined;
@@ -128,9 +135,14 @@ export function createWorkerProcess(settings: WorkerProcessSettings): SymbolSour
       return;
     }
     asked.channel?.ref();
-    const deadlineMs = clock.now() + settings.requestTimeoutMs;
+    const deadlineMs = clock.now() + requestTimeoutMs;
+    const waitedBeforeMs = waitedMs(asked);
+    const isLate = (): boolean => {
+      const lateMs = clock.now() - deadlineMs;
+      return lateMs >= 0 && lateMs >= Math.min(waitedMs(asked) - waitedBeforeMs, mostWaits * requestTimeoutMs);
+    };
     watch = setInterval(() => {
-      if (clock.now() >= deadlineMs) lost(asked, "timeout");
+      if (isLate()) lost(asked, "timeout");
       else if (residentBytes(asked.pid) > settings.memoryLimitBytes) lost(asked, "memory");
     }, memoryCheckMs);
     asked.send(pending.request, (error) => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { readBpfPrograms } from "../../src/proc/bpf-programs.js";
+import { cpuWaitMs } from "../../src/proc/cpu-wait.js";
 import { kernelCpuMs } from "../../src/proc/host-cpu.js";
 import { bootTimeMs, executableOf, readProcFile, readStat } from "../../src/proc/proc-files.js";
 import { cpuMsOfTree, peakResidentBytes, readProcessTree } from "../../src/proc/process-tree.js";
@@ -130,6 +131,17 @@ describe("readBpfPrograms", () => {
         { id: 17, runNs: 0n, runs: 42n },
         { id: 235, runNs: 9_007_199_254_740_993n, runs: 42n },
       ],
+    );
+  });
+});
+
+describe("cpuWaitMs", () => {
+  it("is what the kernel counted, and 0 where it counts nothing", () => {
+    write("7/schedstat", "123 45600000 9\n");
+    write("8/schedstat", "nothing");
+    assert.deepEqual(
+      [7, 8, 9].map((pid) => cpuWaitMs(proc, pid)),
+      [45.6, 0, 0],
     );
   });
 });

@@ -62,6 +62,8 @@ function workerWith(change: Partial<WorkerProcessSettings> = {}): Worker {
     requestTimeoutMs: 20_000,
     log: { ...nopLogger, warn: (_message, fields) => void warnings.push(fields) },
     ended: (fault) => void ends.push(fault),
+    // Time is the clock's: what the machine does meanwhile doesn't count.
+    cpuWaitMs: () => 0,
     ...change,
   });
   return { clock, source, ends, warnings };
@@ -135,6 +137,39 @@ describe("the process that reads binaries", () => {
       await source.close();
     });
   }
+
+  it("is given more time while it waits for a CPU, up to five times as much", async () => {
+    let waitedMs = 500;
+    let looks = 0;
+    const cpuWaitMs = (): number => {
+      looks++;
+      return waitedMs;
+    };
+    const looked = (): Promise<void> => {
+      const enough = looks + 2;
+      return until(() => looks >= enough);
+    };
+    const entry = misbehaving("starved", "for (;;);");
+    const { clock, source, ends } = workerWith({ entry, requestTimeoutMs: 1000, cpuWaitMs });
+    await source.request(request("good"));
+    const bad = faultOf(source.request(request("bad")));
+    waitedMs += 3000;
+    clock.advance(3999);
+    await looked();
+    assert.deepEqual(ends, []);
+    clock.advance(1);
+    assert.equal(await bad, "timeout");
+    clock.advance(60_000);
+    await source.request(request("good"));
+    const starved = faultOf(source.request(request("bad")));
+    waitedMs += 1_000_000;
+    clock.advance(5999);
+    await looked();
+    assert.deepEqual(ends, ["timeout"]);
+    clock.advance(1);
+    assert.equal(await starved, "timeout");
+    await source.close();
+  });
 
   it("reads what is large or made to do harm without being replaced", async () => {
     const { source, ends } = workerWith();
