@@ -11,7 +11,7 @@ process.chdir(join(import.meta.dirname, ".."));
 const outDir = "dist";
 const stampFile = join(outDir, ".sources");
 /** Rooms whose wasm/index.ts become one module: the memory that a codec fills is the one that pdata reads. */
-const wasmModules = [["pdata", "codec"], ["gzip"]]
+const wasmModules = [["pdata", "codec"], ["gzip"], ["symbols"]]
   .map((rooms) => ({
     dirs: rooms.map((room) => join("src", room, "wasm")),
     file: join(outDir, "src", rooms[0], `${rooms[0]}.wasm`),

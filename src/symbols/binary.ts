@@ -1,10 +1,8 @@
 import { type BuildIds, buildIdsOf } from "./build-id.js";
 import type { ByteSource } from "./byte-source.js";
-import { type Elf, parseElf } from "./elf.js";
-import { type FrameColumns, FrameColumnsBuilder } from "./frame-columns.js";
-import { GoFrames } from "./go-frames.js";
-import { GoFunctions } from "./go-functions.js";
-import { readGoTable } from "./go-table.js";
+import { parseElf } from "./elf.js";
+import { type FrameColumns, FrameColumnsBuilder, noFrames } from "./frame-columns.js";
+import { type GoFunctions, readGoFunctions } from "./go-functions.js";
 import { InvalidBinaryError } from "./invalid-binary.js";
 import type { Segment } from "./segments.js";
 import { hasSymbolTable, readSymbolTable, type SymbolTable } from "./symbol-table.js";
@@ -19,6 +17,7 @@ export interface Binary {
   readonly functionCount: number;
   /** Bytes of memory that its tables keep; more of them when more has been asked for. */
   readonly byteSize: number;
+  /** The answer is good until the next one is asked for: it may stand in the memory in which that is made. */
   framesAt(addresses: ArrayLike<number>): FrameColumns;
   close(): void;
 }
@@ -55,7 +54,7 @@ function readTables(source: ByteSource, options: BinaryOptions, debug: ByteSourc
       return undefined;
     }
   };
-  const go = attempt(() => goFunctionsOf(elf, options));
+  const go = attempt(() => readGoFunctions(elf, options.maxTableBytes));
   const debugSymbols = debug && attempt(() => readSymbolTable(parseElf(debug), options.maxTableBytes));
   const symbols = debugSymbols ?? attempt(() => readSymbolTable(elf, options.maxTableBytes));
   if (!go && !symbols && faults.length > 0) throw faults[0];
@@ -72,11 +71,6 @@ function readTables(source: ByteSource, options: BinaryOptions, debug: ByteSourc
   };
 }
 
-function goFunctionsOf(elf: Elf, { maxTableBytes }: BinaryOptions): GoFunctions | undefined {
-  const table = readGoTable(elf, maxTableBytes);
-  return table && new GoFunctions(elf, table);
-}
-
 /** Go's own table first: it knows lines and inlined calls. */
 function framesAt(
   addresses: ArrayLike<number>,
@@ -84,43 +78,31 @@ function framesAt(
   symbols: SymbolTable | undefined,
   demangle: (name: string) => string,
 ): FrameColumns {
-  const out = new FrameColumnsBuilder(addresses.length);
-  const goFrames = go && new GoFrames(go, out);
-  let lastName = "";
-  let last = 0;
-  const addSymbol = (address: number): void => {
-    const name = symbols?.nameAt(address) ?? "";
-    if (name === "") return;
-    // Neighbours are often of the same function.
-    if (name !== lastName) last = symbolInto(out, name, demangle(name));
-    lastName = name;
-    out.add(last, 0);
-  };
-  const order = inOrder(addresses);
-  for (let at = 0; at < order.length; at++) {
-    out.begin(order[at]);
-    const address = addresses[order[at]];
-    if (!(go && goFrames && go.addFrames(address, goFrames))) addSymbol(address);
+  const found = go?.framesAt(addresses) ?? noFrames(addresses.length);
+  let out: FrameColumnsBuilder | undefined;
+  /** Functions of symbols. */
+  const functions = new Map<number, number>();
+  for (let i = 0; symbols && i < addresses.length; i++) {
+    if (found.ranges[2 * i + 1] > 0) continue;
+    const symbol = symbols.indexAt(addresses[i]);
+    if (symbol < 0) continue;
+    out ??= new FrameColumnsBuilder(found);
+    let place = functions.get(symbol);
+    if (place === undefined) {
+      place = functionInto(out, symbols.nameOf(symbol), demangle);
+      functions.set(symbol, place);
+    }
+    out.begin(i);
+    out.add(place, 0);
   }
-  return out.build();
+  return out?.build() ?? found;
 }
 
-function symbolInto({ texts, functions }: FrameColumnsBuilder, inFile: string, name: string): number {
+function functionInto(
+  { texts, functions }: FrameColumnsBuilder,
+  inFile: string,
+  demangle: (name: string) => string,
+): number {
+  const name = demangle(inFile);
   return functions.at(texts.add(name), name === inFile ? 0 : texts.add(inFile), 0, 0);
-}
-
-/** Most addresses that are looked up in order, and the highest address: together they have to fit into one double. */
-const maxOrdered = 2 ** 13;
-const maxOrderedAddress = 2 ** 40 - 1;
-
-/** Places of the addresses in the order of these: tables are read from the beginning to the end. */
-function inOrder(addresses: ArrayLike<number>): ArrayLike<number> {
-  const keys = new Float64Array(addresses.length);
-  for (let i = 0; i < keys.length; i++) {
-    keys[i] = keys.length > maxOrdered ? i : Math.min(addresses[i], maxOrderedAddress) * maxOrdered + i;
-  }
-  if (keys.length > maxOrdered) return keys;
-  keys.sort();
-  for (let i = 0; i < keys.length; i++) keys[i] -= Math.floor(keys[i] / maxOrdered) * maxOrdered;
-  return keys;
 }

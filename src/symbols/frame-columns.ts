@@ -12,18 +12,32 @@ export interface FrameColumns {
   readonly ranges: Int32Array;
 }
 
-/** Collects the frames of one address after the other, in whatever order. Lines are 0 where the file does not say. */
+/** An answer for so many addresses that have no frames. */
+export function noFrames(addressCount: number): FrameColumns {
+  return {
+    texts: { bytes: new Uint8Array(0), ends: new Int32Array(1) },
+    functions: new Int32Array(0),
+    frames: new Int32Array(0),
+    ranges: new Int32Array(2 * addressCount),
+  };
+}
+
+/** Adds frames to an answer, of one address after the other that has none. Lines are 0 where the file does not say. */
 export class FrameColumnsBuilder {
-  readonly texts = new TextColumnBuilder();
-  readonly functions = new FunctionRows();
+  readonly texts: TextColumnBuilder;
+  readonly functions: FunctionRows;
   private frames: Int32Array;
-  private used = 0;
+  private used: number;
   private readonly ranges: Int32Array;
   private rangeAt = 0;
 
-  constructor(addressCount: number) {
-    this.ranges = new Int32Array(2 * addressCount);
-    this.frames = new Int32Array(4 * addressCount);
+  constructor({ texts, functions, frames, ranges }: FrameColumns) {
+    this.texts = new TextColumnBuilder(texts);
+    this.functions = new FunctionRows(functions);
+    this.used = frames.length;
+    this.frames = new Int32Array(frames.length + 2 * ranges.length);
+    this.frames.set(frames);
+    this.ranges = ranges.slice();
   }
 
   /** Frames that are added from now on are those of this address (0, 1, 2, …). */

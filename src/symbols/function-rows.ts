@@ -8,10 +8,16 @@ const rowBytes = 60;
 /** Functions, each of them once. It only grows. */
 export class FunctionRows {
   /** Four numbers for each. */
-  readonly numbers: number[] = [];
+  readonly numbers: number[];
   /** By name the function that had it last, by function the one before it; -1 is none. */
   private readonly lastOfName: number[] = [];
-  private readonly before: number[] = [];
+  private readonly before: number[];
+
+  /** `first` are functions of which none will be asked for any more. */
+  constructor(first: ArrayLike<number> = []) {
+    this.numbers = Array.from(first);
+    this.before = new Array<number>(first.length / functionNumbers).fill(-1);
+  }
 
   get byteSize(): number {
     return rowBytes * this.before.length;

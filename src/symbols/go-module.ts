@@ -15,6 +15,7 @@ const functionDataWord = { "1.2": 0, "1.16": 0, "1.18": 38, "1.20": 40 } as cons
 /** From Go 1.27 on other words stand before it; the one behind it is where the line table ends, which holds the data. */
 const newFunctionDataWord = 43;
 const textWord = 22;
+const sectionNames = [".go.module", ".noptrdata", ".data.rel.ro", ".data", ".go.data"];
 /** Most bytes of writable data that are searched for the module data. */
 const maxSearchBytes = 64 * 1024 * 1024;
 
@@ -38,17 +39,12 @@ function search(elf: Elf, table: GoTable): GoModule | undefined {
   return undefined;
 }
 
-/** Sections with data of the runtime, else what is writable. */
+/** Sections with data of the runtime, the likeliest and smallest first, else what is writable. */
 function dataRanges(elf: Elf): (readonly [number, number])[] {
-  const named = elf.sections
-    .filter(
-      ({ name, type }) => type !== SHT_NOBITS && /^\.(go\.module|noptrdata|data|data\.rel\.ro|go\.data)$/.test(name),
-    )
-    .map(({ offset, size }) => [offset, size] as const);
-  if (named.length > 0) return named;
-  return elf.segments
-    .filter(({ flags }) => (flags & 2) !== 0)
-    .map(({ offset, fileSize }) => [offset, fileSize] as const);
+  const filled = elf.sections.filter(({ type }) => type !== SHT_NOBITS);
+  const named = sectionNames.flatMap((name) => filled.filter((section) => section.name === name));
+  if (named.length > 0) return named.map(({ offset, size }) => [offset, size]);
+  return elf.segments.filter(({ flags }) => (flags & 2) !== 0).map(({ offset, fileSize }) => [offset, fileSize]);
 }
 
 function searchRange(elf: Elf, table: GoTable, bytes: Buffer): GoModule | undefined {
@@ -68,10 +64,10 @@ function searchRange(elf: Elf, table: GoTable, bytes: Buffer): GoModule | undefi
   return undefined;
 }
 
-function isInTable({ version, address, bytes }: GoTable, word: (index: number) => number): boolean {
+function isInTable({ version, address, size }: GoTable, word: (index: number) => number): boolean {
   const data = word(newFunctionDataWord);
   const end = word(newFunctionDataWord + 1);
-  return version === "1.20" && data >= address && data <= end && end <= address + bytes.length;
+  return version === "1.20" && data >= address && data <= end && end <= address + size;
 }
 
 function pointer(value: number, pointerBytes: number): Buffer {
@@ -81,7 +77,7 @@ function pointer(value: number, pointerBytes: number): Buffer {
   return out.subarray(0, pointerBytes);
 }
 
-export function readPointer(bytes: Buffer, at: number, pointerBytes: number): number {
+function readPointer(bytes: Buffer, at: number, pointerBytes: number): number {
   if (at < 0 || at + pointerBytes > bytes.length) throw new InvalidBinaryError("a pointer past the end of its table");
   return bytes.readUInt32LE(at) + (pointerBytes === 8 ? bytes.readUInt32LE(at + 4) * 4294967296 : 0);
 }

@@ -2,7 +2,8 @@ import { type Elf, sectionData, sectionNamed } from "./elf.js";
 import { InvalidBinaryError } from "./invalid-binary.js";
 
 /** Header generations of .gopclntab, by the Go release that brought them. */
-export type GoTableVersion = "1.2" | "1.16" | "1.18" | "1.20";
+export const goTableVersions = ["1.2", "1.16", "1.18", "1.20"] as const;
+export type GoTableVersion = (typeof goTableVersions)[number];
 
 const versions: Readonly<Record<number, GoTableVersion>> = {
   4294967291: "1.2",
@@ -22,9 +23,7 @@ const maxHeaders = 256;
 /** The parts of a .gopclntab, checked to lie inside it. */
 export interface GoTable {
   readonly version: GoTableVersion;
-  readonly bytes: Buffer;
-  /** Of the same bytes. */
-  readonly view: DataView;
+  readonly size: number;
   readonly address: number;
   readonly quantum: number;
   readonly pointerBytes: 4 | 8;
@@ -52,15 +51,15 @@ function isHeader(bytes: Buffer, at: number): boolean {
   );
 }
 
-/** The Go line table of a binary; undefined where it has none. */
-export function readGoTable(elf: Elf, maxBytes: number): GoTable | undefined {
+/** The Go line table of a binary, which is read into what `allocate` gives for it; undefined where it has none. */
+export function readGoTable(elf: Elf, maxBytes: number, allocate: (size: number) => Buffer): GoTable | undefined {
   const section = sectionNamed(elf, ...sectionNames);
-  if (section) return parseGoTable(sectionData(elf, section, maxBytes), section.address);
-  return elf.sections.length === 0 ? searchGoTable(elf, maxBytes) : undefined;
+  if (section) return parseGoTable(sectionData(elf, section, maxBytes, allocate), section.address);
+  return elf.sections.length === 0 ? searchGoTable(elf, maxBytes, allocate) : undefined;
 }
 
 /** Without section headers the table is found by its first bytes, which are aligned. */
-function searchGoTable(elf: Elf, maxBytes: number): GoTable | undefined {
+function searchGoTable(elf: Elf, maxBytes: number, allocate: (size: number) => Buffer): GoTable | undefined {
   let headers = 0;
   for (const { offset, fileSize, address } of elf.segments) {
     if (fileSize > Math.min(maxBytes, maxSearchBytes)) continue;
@@ -69,7 +68,9 @@ function searchGoTable(elf: Elf, maxBytes: number): GoTable | undefined {
       if (!isHeader(bytes, at)) continue;
       if (++headers > maxHeaders) return undefined;
       try {
-        return parseGoTable(bytes.subarray(at), address + at);
+        const table = parseGoTable(bytes.subarray(at), address + at);
+        bytes.copy(allocate(table.size), 0, at);
+        return table;
       } catch (caught) {
         if (!(caught instanceof InvalidBinaryError)) throw caught;
       }
@@ -96,21 +97,20 @@ export function parseGoTable(bytes: Buffer, address: number): GoTable {
   };
   const functionCount = word(0);
   const layout = partsOf(version, part, pointerBytes, word);
-  const entryBytes = 2 * (version === "1.18" || version === "1.20" ? 4 : pointerBytes);
+  const entryBytes = 2 * fieldBytes({ version, pointerBytes });
   if (functionCount * entryBytes + entryBytes / 2 > bytes.length - layout.tableAt) {
     throw new InvalidBinaryError("a Go line table with more functions than it has room for");
   }
   const table = {
     version,
-    bytes,
-    view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
+    size: bytes.length,
     address,
     quantum: bytes[6],
     pointerBytes,
     functionCount,
     ...layout,
   };
-  return version === "1.2" ? { ...table, filesAt: oldFilesAt(table) } : table;
+  return version === "1.2" ? { ...table, filesAt: oldFilesAt(table, bytes) } : table;
 }
 
 type Parts = Pick<
@@ -142,9 +142,19 @@ function partsOf(
 }
 
 /** Up to Go 1.15 the place of the file table stands behind the functions. */
-function oldFilesAt({ bytes, tableAt, functionCount, pointerBytes }: GoTable): number {
+function oldFilesAt({ tableAt, functionCount, pointerBytes }: GoTable, bytes: Buffer): number {
   const at = tableAt + (2 * functionCount + 1) * pointerBytes;
   const filesAt = at + 4 <= bytes.length ? bytes.readUInt32LE(at) : bytes.length;
   if (filesAt + 4 > bytes.length) throw new InvalidBinaryError("a Go line table without files");
   return filesAt;
+}
+
+/** Whether functions are given by offsets rather than by addresses. */
+export function hasOffsets({ version }: Pick<GoTable, "version">): boolean {
+  return version === "1.18" || version === "1.20";
+}
+
+/** Bytes of one entry or offset in the table of functions. */
+export function fieldBytes(table: Pick<GoTable, "version" | "pointerBytes">): number {
+  return hasOffsets(table) ? 4 : table.pointerBytes;
 }

@@ -63,8 +63,12 @@ export function reportOf(source: ByteSource, maxTableBytes: number): BinaryRepor
 }
 
 function goOf(elf: Elf, maxTableBytes: number): (GoStarts & { readonly version: GoTableVersion }) | undefined {
-  const table = readGoTable(elf, maxTableBytes);
-  return table && { ...goStarts(elf, table), version: table.version };
+  let bytes = Buffer.alloc(0);
+  const table = readGoTable(elf, maxTableBytes, (size) => {
+    bytes = Buffer.allocUnsafeSlow(size);
+    return bytes;
+  });
+  return table && { ...goStarts(elf, table, bytes), version: table.version };
 }
 
 /** The list of functions with the most in it: stripping leaves Go's table and what unwinding needs. */

@@ -20,7 +20,11 @@ export interface SymbolTable {
   readonly count: number;
   /** Bytes of memory that the index keeps. */
   readonly byteSize: number;
-  /** The name of the function at this address as the file has it; undefined where none is. */
+  /** The place of the function at this address in the order of addresses; -1 where none is that has a name. */
+  indexAt(address: number): number;
+  /** The name as the file has it. */
+  nameOf(index: number): string;
+  /** Both together; undefined where no function is. */
   nameAt(address: number): string | undefined;
   /** Address of the function at this place in the order of addresses. */
   startAt(index: number): number;
@@ -142,14 +146,21 @@ function createSymbolTable(base: number, found: Found, text: Buffer): SymbolTabl
     sizes[i] = found.sizes[from];
     names[i] = found.names[from];
   }
+  const indexAt = (address: number): number => {
+    const offset = address - base;
+    const index = offset < 0 || offset > 0xffffffff ? -1 : covering(starts, sizes, offset, text, names);
+    return index >= 0 && names[index] < text.length && text[names[index]] !== 0 ? index : -1;
+  };
+  const nameOf = (index: number): string => terminatedText(text, names[index]);
   return {
     count,
     byteSize: 12 * count + text.length,
     startAt: (index) => base + starts[index],
+    indexAt,
+    nameOf,
     nameAt(address) {
-      const offset = address - base;
-      const index = offset < 0 || offset > 0xffffffff ? -1 : covering(starts, sizes, offset, text, names);
-      return index < 0 ? undefined : terminatedText(text, names[index]);
+      const index = indexAt(address);
+      return index < 0 ? undefined : nameOf(index);
     },
   };
 }

@@ -1,5 +1,4 @@
 import { isAscii } from "node:buffer";
-import { maxTextBytes } from "./terminated-text.js";
 
 /** Texts one after the other, as bytes: they are decoded where they are read. The first one is "". */
 export interface TextColumn {
@@ -8,71 +7,31 @@ export interface TextColumn {
   readonly ends: Int32Array;
 }
 
-const firstBytes = 2 * maxTextBytes;
-const bracket = 0x5b;
-const fourBrackets = 0x5b5b5b5b;
+const roomBytes = 16 * 1024;
 
-/** Not 0 if one of four bytes is zero. */
-function zeroBytes(four: number): number {
-  return (four - 0x01010101) & ~four & 0x80808080;
-}
-
-function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
-  return new DataView(buffer, byteOffset, length);
-}
-
+/** Adds texts to others. */
 export class TextColumnBuilder {
-  private bytes = Buffer.allocUnsafeSlow(firstBytes);
-  private view = viewOf(this.bytes);
-  private readonly ends = [0];
-  private used = 0;
-  /** True if there is a "[" in the text that came last. */
-  hasBracket = false;
+  private bytes: Buffer;
+  private readonly ends: number[];
+  private used: number;
 
-  /** Adds the text that begins at a byte and ends with a zero byte or is cut; returns its place, 0 for "". */
-  addTerminated(source: DataView, at: number): number {
-    this.makeRoom(maxTextBytes + 4);
-    const { view } = this;
-    const stop = Math.min(source.byteLength, at + maxTextBytes);
-    let { used } = this;
-    let from = at;
-    let brackets = 0;
-    for (; from + 4 <= stop; from += 4) {
-      const four = source.getInt32(from, true);
-      if (zeroBytes(four) !== 0) break;
-      brackets |= zeroBytes(four ^ fourBrackets);
-      view.setInt32(used, four, true);
-      used += 4;
-    }
-    for (; from < stop; from++) {
-      const byte = source.getUint8(from);
-      if (byte === 0) break;
-      if (byte === bracket) brackets = 1;
-      view.setUint8(used++, byte);
-    }
-    this.hasBracket = brackets !== 0;
-    return this.endAt(used);
+  constructor({ bytes, ends }: TextColumn) {
+    this.bytes = Buffer.allocUnsafeSlow(bytes.length + roomBytes);
+    this.bytes.set(bytes);
+    this.ends = Array.from(ends);
+    this.used = bytes.length;
   }
 
+  /** Returns the place of the text, 0 for "". */
   add(text: string): number {
+    if (text === "") return 0;
     this.makeRoom(3 * text.length);
-    return this.endAt(this.used + this.bytes.utf8Write(text, this.used));
-  }
-
-  /** The text that came last. */
-  last(): string {
-    const { ends } = this;
-    return ends.length === 1 ? "" : this.bytes.utf8Slice(ends[ends.length - 2], this.used);
+    this.used += this.bytes.utf8Write(text, this.used);
+    return this.ends.push(this.used) - 1;
   }
 
   build(): TextColumn {
     return { bytes: this.bytes.subarray(0, this.used), ends: Int32Array.from(this.ends) };
-  }
-
-  private endAt(used: number): number {
-    if (used === this.used) return 0;
-    this.used = used;
-    return this.ends.push(used) - 1;
   }
 
   private makeRoom(bytes: number): void {
@@ -80,7 +39,6 @@ export class TextColumnBuilder {
     const larger = Buffer.allocUnsafeSlow(2 * (this.used + bytes));
     this.bytes.copy(larger, 0, 0, this.used);
     this.bytes = larger;
-    this.view = viewOf(larger);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Binary } from "../../src/symbols/binary.js";
-import { type FrameColumns, FrameColumnsBuilder } from "../../src/symbols/frame-columns.js";
+import { type FrameColumns, FrameColumnsBuilder, noFrames } from "../../src/symbols/frame-columns.js";
 import { readTexts } from "../../src/symbols/text-column.js";
 
 export interface Frame {
@@ -32,7 +32,7 @@ export function framesOf(columns: FrameColumns): (Frame[] | null)[] {
 
 /** The answer that has these frames. */
 export function columnsOf(frames: readonly (readonly Frame[] | null)[]): FrameColumns {
-  const out = new FrameColumnsBuilder(frames.length);
+  const out = new FrameColumnsBuilder(noFrames(frames.length));
   for (const [i, found] of frames.entries()) {
     out.begin(i);
     for (const { name, systemName, file, line, startLine } of found ?? []) {

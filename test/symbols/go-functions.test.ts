@@ -2,8 +2,15 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { openBinary } from "../../src/symbols/binary.js";
 import { bufferSource } from "../../src/symbols/byte-source.js";
-import { framesAt, framesOf } from "../support/frames-at.js";
-import { type TinyGoFunction, tinyGo } from "../support/tiny-go.js";
+import { type Frame, framesAt, framesOf } from "../support/frames-at.js";
+import { createRandom, type Random } from "../support/random.js";
+import {
+  type TinyGoFunction,
+  type TinyGoRelease,
+  type TinyInlinedCall,
+  tinyGo,
+  tinyGoReleases,
+} from "../support/tiny-go.js";
 
 const functions: TinyGoFunction[] = [
   {
@@ -110,5 +117,91 @@ describe("Go's line table", () => {
     const frames = framesAt(open(tinyGo([{ ...first, inlined }])), text);
     assert.equal(frames?.length, 129);
     assert.equal(frames?.at(-1)?.name, "main.main");
+  });
+});
+
+/** What the description of a function says of an offset in it. */
+function expected({ name, file, startLine, lines, inlined = [] }: TinyGoFunction, pc: number, release: TinyGoRelease) {
+  const knowsStart = release === "1.20" || release === "1.27";
+  const calls = release === "1.2" ? [] : inlined;
+  const lineAt = (at: number) => lines.findLast(([from]) => from <= at)?.[1] ?? 0;
+  const frames: Frame[] = [];
+  const add = (inTable: string, start: number, at: number) => {
+    const plain = inTable.replace(/\[.*\]/, "[...]");
+    frames.push({
+      ...frame(plain, file, lineAt(at), knowsStart ? start : 0),
+      systemName: plain === inTable ? "" : inTable,
+    });
+  };
+  let at = pc;
+  let call = calls.findLast(({ from, to }) => at >= from && at < to);
+  while (call && frames.length < 128) {
+    add(call.name, call.startLine, at);
+    if (call.parentPc === at) break;
+    at = call.parentPc;
+    call = calls.findLast(({ from, to }) => at >= from && at < to);
+  }
+  add(name, startLine, at);
+  return frames;
+}
+
+function randomFunction(random: Random, number: number): TinyGoFunction {
+  const size = random.pick([1, 16, 255, 256, 257, 600, 3000]);
+  const pcs = Array.from({ length: 1 + random.int(size / 4) }, () => random.int(size)).sort((a, b) => a - b);
+  let line = 0;
+  // A step that changes nothing would be the end.
+  const lines = [0, ...pcs].map((pc): [number, number] => {
+    line = (line + 1 + random.int(random.pick([4, 200, 70_000]))) % 100_000;
+    return [pc, line];
+  });
+  const inlined = Array.from({ length: random.pick([0, 0, 1, 6]) }, (_, i): TinyInlinedCall => {
+    const from = random.int(size);
+    const to = from + random.int(size - from);
+    const name = random.pick([`inline${i}`, "m.Map[go.shape.int,go.shape.[]uint8].Get", "größer"]);
+    return { name, from, to, parentPc: random.int(size), startLine: random.int(50) };
+  });
+  const name = random.pick([
+    `main.f${number}`,
+    `main.g${number}[go.shape.string]`,
+    `main.${"long".repeat(30)}${number}`,
+  ]);
+  return { name, size, file: `/src/${number % 5}.go`, startLine: number, lines, inlined };
+}
+
+describe("Go's line table of any release", () => {
+  for (const release of tinyGoReleases) {
+    it(`says of every address what the program has there: ${release}`, () => {
+      const random = createRandom(7);
+      const program = Array.from({ length: 60 }, (_, i) => randomFunction(random, i));
+      const binary = open(tinyGo(program, {}, release));
+      let start = text;
+      const asked = program.flatMap((each) => {
+        start += each.size;
+        return Array.from({ length: each.size }, (_, pc) => ({
+          each,
+          pc,
+          address: start - each.size + pc,
+          order: random.int(2 ** 30),
+        }));
+      });
+      asked.sort((a, b) => a.order - b.order);
+      for (let at = 0; at < asked.length; at += 4096) {
+        const some = asked.slice(at, at + 4096);
+        const frames = framesOf(binary.framesAt(some.map(({ address }) => address)));
+        for (const [i, { each, pc }] of some.entries()) assert.deepEqual(frames[i], expected(each, pc, release));
+      }
+      assert.ok(asked.length > 10_000, String(asked.length));
+    });
+  }
+
+  it("counts in instructions where these have a size", () => {
+    const [first] = functions;
+    const file = tinyGo([{ ...first, inlined: [] }]);
+    const header = file.indexOf(Buffer.from([0xf1, 0xff, 0xff, 0xff, 0, 0, 1, 8]));
+    file[header + 6] = 4;
+    const binary = open(file);
+    const lines = [0, 0x3f].map((pc) => framesAt(binary, text + pc)?.[0].line);
+    assert.deepEqual(lines, [10, 10]);
+    assert.deepEqual(framesAt(open(tinyGo([{ ...first, inlined: [] }])), text + 0x3f)?.[0].line, 12);
   });
 });
