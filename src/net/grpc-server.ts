@@ -1,4 +1,11 @@
-import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import {
+  constants,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import { logVerbosity, Server, ServerCredentials, type ServerDuplexStream, setLogVerbosity } from "@grpc/grpc-js";
 import type { Client } from "../component/context.js";
 import { Code, permanent } from "../component/errors.js";
@@ -28,6 +35,8 @@ export interface GrpcServer {
 
 /** Node's default of 64 KiB would make a client stop and wait many times in one request. */
 export const serverWindowBytes = 16 * 1024 * 1024;
+
+const grpcType = "application/grpc";
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
@@ -66,8 +75,13 @@ export function createGrpcServer(config: GrpcServerConfig, settings: Pick<Settin
       });
       adoptSessions(server, sessions);
       serveOurselves(server, (stream, headers) => {
+        const refusal = refusalOf(headers);
+        if (refusal) {
+          refuse(stream, refusal);
+          return true;
+        }
         const method = handlers.get(headers[":path"] as string);
-        if (!method || !isGrpc(headers)) return false;
+        if (!method) return false;
         const client = stream.session && sessions.get(stream.session as ServerHttp2Session);
         new UnaryCall(stream, headers, method.handler, method.options).serve(client ?? unknownClient);
         return true;
@@ -178,8 +192,24 @@ function serveOurselves(
   }
 }
 
-function isGrpc(headers: IncomingHttpHeaders): boolean {
-  return headers["content-type"]?.startsWith("application/grpc") ?? false;
+/** What to answer a request that is no gRPC, whatever its path. */
+function refusalOf(headers: IncomingHttpHeaders): OutgoingHttpHeaders | undefined {
+  const { ":method": method, "content-type": type = "" } = headers;
+  // "application/grpc-web" is another protocol.
+  if (type !== grpcType && !type.startsWith(`${grpcType}+`) && !type.startsWith(`${grpcType};`)) {
+    const details = `Content type "${type.slice(0, 64)}" is not ${grpcType}`;
+    return { ":status": 415, "grpc-status": Code.INVALID_ARGUMENT, "grpc-message": encodeURI(details) };
+  }
+  if (method === "POST") return undefined;
+  return { ":status": 405, "grpc-status": Code.INTERNAL, "grpc-message": encodeURI("The method of gRPC is POST") };
+}
+
+function refuse(stream: ServerHttp2Stream, refusal: OutgoingHttpHeaders): void {
+  stream.on("error", () => {});
+  stream.respond({ ...refusal, "content-type": grpcType }, { endStream: true });
+  // Nobody reads the rest.
+  stream.close(constants.NGHTTP2_NO_ERROR);
+  stream.resume();
 }
 
 /** grpc-js' own TLS credentials know neither versions nor ciphers; these take any option of node:tls. */

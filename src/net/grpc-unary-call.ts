@@ -166,8 +166,9 @@ export class UnaryCall {
     }
     const message = this.chunks.take();
     const body = message.subarray(prefixBytes);
-    if (message[0] === 1) this.inflate(body, client);
-    else this.run(body, client);
+    if (message[0] === 0) this.run(body, client);
+    else if (message[0] === 1) this.inflate(body, client);
+    else this.fail({ code: Code.INTERNAL, details: `Received a message with the unknown flag ${message[0]}` });
   }
 
   private inflate(body: Buffer, client: Client): void {
@@ -176,8 +177,10 @@ export class UnaryCall {
     if (coding === undefined) {
       const details = `Received message compressed with unsupported encoding "${String(encoding).slice(0, 64)}"`;
       this.fail({ code: Code.UNIMPLEMENTED, details });
-    } else if (coding === "none") this.run(body, client);
-    else {
+    } else if (coding === "none") {
+      const details = "Received a message flagged as compressed, without a grpc-encoding that says how";
+      this.fail({ code: Code.INTERNAL, details });
+    } else {
       decode(coding, body, this.options.maxBytes).then(
         (inflated) => this.run(inflated, client),
         (error: unknown) => this.fail(failureOf(error)),

@@ -247,6 +247,9 @@ describe("gRPC server", () => {
       notGzip: await raw(port, { "grpc-encoding": "gzip" }, [framed(Buffer.from("this is no gzip"), 1)]),
       truncatedGzip: await raw(port, { "grpc-encoding": "gzip" }, [framed(zlib.gzipSync("hello").subarray(0, 12), 1)]),
       unknownEncoding: await raw(port, { "grpc-encoding": "br" }, [framed(Buffer.from("x"), 1)]),
+      noEncoding: await raw(port, {}, [framed(Buffer.from("x"), 1)]),
+      identityFlagged: await raw(port, { "grpc-encoding": "identity" }, [framed(Buffer.from("x"), 1)]),
+      unknownFlag: await raw(port, { "grpc-encoding": "gzip" }, [framed(zlib.gzipSync("x"), 2)]),
       noMessage: await raw(port, {}, []),
       halfPrefix: await raw(port, {}, [Buffer.from([0, 0, 0])]),
       shortMessage: await raw(port, {}, [framed(Buffer.from("x"), 0, 10)]),
@@ -258,6 +261,9 @@ describe("gRPC server", () => {
       notGzip: "3",
       truncatedGzip: "3",
       unknownEncoding: "12",
+      noEncoding: "13",
+      identityFlagged: "13",
+      unknownFlag: "13",
       noMessage: "12",
       halfPrefix: "12",
       shortMessage: "12",
@@ -268,13 +274,20 @@ describe("gRPC server", () => {
     assert.deepEqual((await call(port, Buffer.from("still here"))).reply, Buffer.from("still here"));
   });
 
-  it("answers 415 to another content type and UNIMPLEMENTED to another method", async () => {
+  it("answers what is no gRPC with an HTTP status and a gRPC one, and another method with UNIMPLEMENTED", async () => {
     const port = await start(echo);
-    assert.equal((await raw(port, { "content-type": "text/plain" }, [framed(Buffer.from("x"))]))[":status"], 415);
-    assert.equal(
-      (await raw(port, { ":path": "/other.Service/Method" }, [framed(Buffer.from("x"))]))["grpc-status"],
-      "12",
-    );
+    const answer = async (headers: object): Promise<unknown[]> => {
+      const seen = await raw(port, headers, [framed(Buffer.from("x"))]);
+      return [seen[":status"], seen["grpc-status"]];
+    };
+    for (const type of ["text/plain", "application/grpc-web+proto", "application/grpcs", ""]) {
+      assert.deepEqual(await answer({ "content-type": type }), [415, "3"], type);
+    }
+    for (const type of ["application/grpc+proto", "application/grpc;charset=utf-8"]) {
+      assert.deepEqual(await answer({ "content-type": type }), [200, "0"], type);
+    }
+    assert.deepEqual(await answer({ ":method": "PUT" }), [405, "13"]);
+    assert.deepEqual(await answer({ ":path": "/other.Service/Method" }), [200, "12"]);
   });
 
   it("finishes calls under way at shutdown, refuses new ones, and is idempotent", async () => {
