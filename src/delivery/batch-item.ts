@@ -1,7 +1,6 @@
 import type { Context } from "../component/context.js";
 import type { PipelineError } from "../component/errors.js";
 import type { Profiles } from "../pdata/profiles.js";
-import type { Partition } from "./partition.js";
 import type { Done, Progress } from "./send.js";
 
 /** One sender's data in a batcher, from its arrival to its answer. */
@@ -17,8 +16,6 @@ export interface Item {
   /** Cleared when the sender has been answered. */
   done: Done | undefined;
   readonly progress: Progress | undefined;
-  /** Where it is pending. */
-  partition: Partition | undefined;
   /** The batch that carries it. */
   flight: Flight | undefined;
   onGone: (() => void) | undefined;

@@ -71,6 +71,10 @@ class TimedBatcher implements Batcher {
     }
     const nowMs = this.#clock.now();
     const item = this.#itemOf(profiles, ctx, nowMs, done, progress);
+    if (ctx.signal) {
+      item.onGone = () => this.#dropGone(item, partition);
+      ctx.signal.addEventListener("abort", item.onGone, { once: true });
+    }
     partition.lastUsedMs = nowMs;
     partition.add(item);
     if (this.#isReady(partition)) this.#makeReady(partition);
@@ -104,7 +108,7 @@ class TimedBatcher implements Batcher {
     const { timeoutMs, limit } = this.#options;
     if (limit.maxBytes > 0) profiles.open();
     const patienceMs = ctx.deadlineMs === undefined ? timeoutMs : (ctx.deadlineMs - nowMs) * shareOfDeadline;
-    const item: Item = {
+    return {
       profiles,
       ctx,
       samples: profiles.sampleCount,
@@ -113,24 +117,15 @@ class TimedBatcher implements Batcher {
       dueMs: nowMs + Math.max(0, Math.min(timeoutMs, patienceMs)),
       done,
       progress,
-      partition: undefined,
       flight: undefined,
       onGone: undefined,
     };
-    if (ctx.signal) {
-      item.onGone = () => this.#dropGone(item);
-      ctx.signal.addEventListener("abort", item.onGone, { once: true });
-    }
-    return item;
   }
 
   /** The sender will send again: what has not left must not go out as well. */
-  #dropGone(item: Item): void {
-    const { partition, flight } = item;
-    if (partition) {
-      partition.remove(item);
-      this.#tidy(partition);
-    }
+  #dropGone(item: Item, partition: Partition): void {
+    const { flight } = item;
+    if (!flight && partition.remove(item)) this.#tidy(partition);
     if (flight && --flight.waiting === 0) flight.controller.abort(callerGone());
     answer(item, callerGone());
     this.#signalEmpty();

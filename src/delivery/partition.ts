@@ -30,17 +30,18 @@ export class Partition {
   }
 
   add(item: Item): void {
-    item.partition = this;
     this.items.push(item);
     this.samples += item.samples;
     this.bytes += item.bytes;
   }
 
-  remove(item: Item): void {
+  /** False where it isn't pending here any more. */
+  remove(item: Item): boolean {
     const index = this.items.indexOf(item);
-    if (index < 0) return;
+    if (index < 0) return false;
     this.items.splice(index, 1);
     this.#forget(item);
+    return true;
   }
 
   /** Takes the oldest items that fit the limit together, at least one. */
@@ -60,7 +61,6 @@ export class Partition {
   }
 
   #forget(item: Item): void {
-    item.partition = undefined;
     this.samples -= item.samples;
     this.bytes -= item.bytes;
   }
