@@ -1,6 +1,7 @@
 import {
   isClock,
   isKernel,
+  isPerfRecord,
   isSourceLine,
   type PerfHeader,
   parsePerfFrame,
@@ -31,7 +32,7 @@ interface OpenEvent {
 export class PerfStreamParser implements StreamParser {
   private readonly sink: PerfSink;
   private event: OpenEvent | undefined;
-  /** Behind a line that is nothing, what belongs to it is left out up to the next empty line. */
+  /** Behind a line that is nothing, what belongs to it is left out up to an empty line or the next event. */
   private skipping = false;
 
   constructor(sink: PerfSink) {
@@ -47,7 +48,7 @@ export class PerfStreamParser implements StreamParser {
     if (line === "") {
       this.finish();
       this.skipping = false;
-    } else if (line.startsWith("#") || this.skipping) return;
+    } else if (line.startsWith("#") || (this.skipping && /^\s/.test(line))) return;
     else if (/^\s/.test(line) && this.event) this.frame(this.event, line);
     else this.header(line);
   }
@@ -64,10 +65,14 @@ export class PerfStreamParser implements StreamParser {
   }
 
   private header(line: string): void {
+    if (isPerfRecord(line) || isSourceLine(line)) return;
     this.finish();
     const header = parsePerfHeader(line);
-    if (!header) this.skip("invalid", "a line that is no event");
-    else this.event = { header, lines: [] };
+    if (header) {
+      this.skipping = false;
+      this.event = { header, lines: [] };
+      if (header.isAlone) this.finish();
+    } else if (!this.skipping) this.skip("invalid", "a line that is no event");
   }
 
   private frame({ lines }: OpenEvent, line: string): void {

@@ -2,7 +2,15 @@ import { intValue, type KeyValue, keyValue, stringValue } from "../pdata/any-val
 import type { DictionaryBuilder, LineFields, ScopeBuilder } from "../pdata/builder.js";
 import { CountedStacks } from "./counted-stacks.js";
 import { invalid, looksLike, TooLargeError } from "./invalid.js";
-import { isClock, isKernel, isSourceLine, type PerfFrame, parsePerfFrame, parsePerfHeader } from "./perf-text.js";
+import {
+  isClock,
+  isKernel,
+  isPerfRecord,
+  isSourceLine,
+  type PerfFrame,
+  parsePerfFrame,
+  parsePerfHeader,
+} from "./perf-text.js";
 import { countType, cpuType, plainText, type StackOptions, type StackSummary } from "./stack-options.js";
 
 const format = "perf script";
@@ -102,14 +110,16 @@ class PerfReader {
   }
 
   private header(line: string, number: number): void {
+    if (isPerfRecord(line) || isSourceLine(line)) return;
     this.finish();
     const parsed = parsePerfHeader(line);
     if (!parsed) throw invalid(format, `line ${number} is no event: ${JSON.stringify(line.slice(0, 80))}`);
-    const { comm, pid, tid, cpu, seconds, fraction, period, event, frame } = parsed;
+    const { comm, pid, tid, cpu, seconds, fraction, period, event, frame, isAlone } = parsed;
     if (seconds !== undefined) this.noteTime(seconds, fraction);
     const attributes = this.threadAttributes(comm, pid, tid, cpu);
     this.sample = { event: this.event(event), attributes, period, locations: [] };
     if (frame) this.frame(frame);
+    if (isAlone) this.finish();
   }
 
   private noteTime(seconds: string, fraction: string): void {

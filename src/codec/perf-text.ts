@@ -4,14 +4,19 @@
  *   node  1152/1153 [000]  3105.009181:   10101010 cpu-clock:pppH:
  *           14ce0dc Builtins_JSEntryTrampoline+0x5c (/usr/bin/node)
  *
- * pid, cpu, time and period depend on the fields that perf was asked for; of `pid/tid` a lone number is the tid.
+ * pid, cpu, time and period depend on the fields that perf was asked for; of `pid/tid` a lone number is the tid. Without
+ * call graphs the one frame stands in the header, which then is indented, and there are no empty lines.
  */
 
-/** comm, pid, tid, cpu, seconds, fraction, period, event, rest. The parts of the line that it looks at are bounded. */
+/**
+ * comm, pid, tid, cpu, seconds, fraction, period, event, rest; marks of `-F +misc` stand before the time. The parts of the
+ * line that it looks at are bounded.
+ */
 const header =
-  /^(.{1,64}?)\s+(?:(-?\d+)\/)?(-?\d+)\s+(?:\[(\d+)\]\s+)?(?:(\d+)\.(\d+):\s+)?(?:(\d+)\s+)?(?=\S*[a-zA-Z])(\S+?):(?:\s+(.*))?$/;
+  /^(.{1,64}?)\s+(?:(-?\d+)\/)?(-?\d+)\s+(?:\[(\d+)\]\s+)?(?:[KUHGgMES]{1,3}\s+(?=\d))?(?:(\d+)\.(\d+):\s+)?(?:(\d+)\s+)?(?=\S*[a-zA-Z])(\S+?):(?:\s+(.*))?$/;
 const maxHeader = 512;
 const addressAndMore = /^\s*([0-9a-f]+)(?:\s+(\S.*))?$/;
+const record = /(?:^|\s)PERF_RECORD_[A-Z0-9_]+\b/;
 const sourceLine = /^\s+\S[^:]*:\d+$/;
 
 export interface PerfFrame {
@@ -37,13 +42,16 @@ export interface PerfHeader {
   readonly event: string;
   /** Without a call graph the one frame stands in the header. */
   readonly frame: PerfFrame | undefined;
+  /** True if no frames follow: the next line, though it is indented, is an event of its own. */
+  readonly isAlone: boolean;
 }
 
 /** The header line of an event; undefined if it is none. */
 export function parsePerfHeader(line: string): PerfHeader | undefined {
   const match = header.exec(line.slice(0, maxHeader));
   if (!match) return undefined;
-  const [, comm, pid = "", tid, cpu = "", seconds, fraction = "", period = "", event, rest = ""] = match;
+  const [head, comm, pid = "", tid, cpu = "", seconds, fraction = "", period = "", event, start = ""] = match;
+  const rest = line.slice(head.length - start.length);
   return {
     comm: comm.trim(),
     pid,
@@ -55,7 +63,13 @@ export function parsePerfHeader(line: string): PerfHeader | undefined {
     // `cpu-clock:pppH` is cpu-clock with modifiers; a tracepoint is `sched:sched_switch`.
     event: event.replace(/:[ukhIGHpPSDWe]*$/, ""),
     frame: rest.endsWith(")") ? parsePerfFrame(rest) : undefined,
+    isAlone: /^\s/.test(line),
   };
+}
+
+/** True for what perf tells between events, with --show-mmap-events and the like: nothing of it is a sample. */
+export function isPerfRecord(line: string): boolean {
+  return record.test(line.slice(0, maxHeader));
 }
 
 /** True for what may stand under a frame with `perf script -F +srcline`: it says nothing that totals or stacks need. */

@@ -154,6 +154,22 @@ a 1 7 103.0: page-faults:  55d0 main+0x1 (/bin/a)
   );
 });
 
+test("perf script: a recording without call graphs, and what perf tells between events", () => {
+  const text = `         swapper     0 [000]     0.000000: PERF_RECORD_MMAP -1/0: [0xffffffff81000000(0x9988) @ 0]: x [kernel.kallsyms]_text
+            node    85 [000]    31.991568:   10101010 cpu-clock:pppH:      2598b96d60da [unknown] (/memfd:jit)
+              dd    86 [001]    31.991648:   10101010 cpu-clock:pppH:      7fbcc1e4832e main+0x66e (/usr/bin/dd)
+         swapper     0 [000]     0.000000: PERF_RECORD_COMM: kthreadd:2/2
+              dd    86 [001]    32.001648:   10101010 cpu-clock:pppH:      7fbcc1e4832e main+0x66e (/usr/bin/dd)
+`;
+  const batch = decode(addPerfScript, text);
+  const profiles = profilesOf(batch);
+  assert.equal(profiles.length, 1);
+  assert.deepEqual(Object.fromEntries(foldedOf(batch, profiles[0], "thread.name")), {
+    "node;[memfd:jit]": 1n,
+    "dd;main": 2n,
+  });
+});
+
 test("perf script: what isn't is refused by line, in bounded time", () => {
   refused(addPerfScript, "", /^perf script: no events$/);
   refused(addPerfScript, "hello\n", /line 1 is no event: "hello"/);

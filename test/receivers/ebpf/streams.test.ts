@@ -9,30 +9,11 @@ import { FrameTexts } from "../../../receivers/ebpf/frame-texts.js";
 import type { ProcessLocations } from "../../../receivers/ebpf/process-locations.js";
 import { plainAttributes } from "../../support/plain-profiles.js";
 import { profilesOf } from "../../support/pprof-cases.js";
-import { type ListenRigOptions, stacksOf, startListening, sumOf } from "./rig.js";
+import { faultsOf, noFaults, read } from "./read-stream.js";
+import { sumOf } from "./rig.js";
 
 const bpftrace = (name: string) => readFileSync(`test/fixtures/wire/bpftrace/${name}.jsonl`);
 const perfText = () => gunzipSync(readFileSync("test/fixtures/wire/perf/perf-script.txt.gz"));
-
-/** What a receiver made of one stream. */
-async function read(options: ListenRigOptions, ...pieces: (Buffer | string)[]) {
-  const rig = await startListening(options);
-  await rig.send(...pieces);
-  await rig.receiver.shutdown();
-  const batches = rig.sink.taken.map(({ profiles }) => profiles);
-  return { ...rig, batches, stacks: batches.flatMap(stacksOf) };
-}
-
-async function faultsOf({ metric }: Awaited<ReturnType<typeof read>>) {
-  const name = "flamepipe_ebpf_stream_faults_total";
-  return {
-    invalid: await metric(name, "invalid"),
-    too_long: await metric(name, "too_long"),
-    incomplete: await metric(name, "incomplete"),
-  };
-}
-
-const noFaults = { invalid: 0, too_long: 0, incomplete: 0 };
 
 /** A bpftrace event with one map. */
 const map = (entries: Record<string, unknown>) => `${JSON.stringify({ type: "map", data: { "@": entries } })}\n`;
@@ -317,23 +298,6 @@ describe("bad streams", () => {
     );
     assert.equal(sumOf(result.batches), 4n);
     assert.deepEqual(await faultsOf(result), { ...noFaults, invalid: lines.length });
-  });
-
-  it("an event of perf that is broken is left out up to the next empty line", async () => {
-    const event = (body: string) => `work 7/8 [001] 1.5: 100 cycles:P:\n${body}\n`;
-    const text = `${event("\t4011 leaf+0x1 (/bin/work)\n")}${event("\tno frame here\n\t4011 a (b)\n")}nonsense\n\t4011 a (b)\n\n${event("\t4011 leaf+0x1 (/bin/work)\n")}`;
-    const result = await read({ listen: { format: "perf_script" } }, text);
-    assert.equal(sumOf(result.batches), 2n);
-    assert.deepEqual(await faultsOf(result), { ...noFaults, invalid: 2 });
-    assert.deepEqual(result.stacks[0].stack, ["leaf"]);
-    assert.deepEqual(result.stacks[0].sample, { "thread.name": "work", "thread.id": 8n, "cpu.logical_number": 1n });
-  });
-
-  it("frames that perf calls inlined are lines of the frame that they are part of", async () => {
-    const text =
-      "work 7/8 1.5: cycles:\n\t4011 deep (inlined)\n\t4011 middle (inlined)\n\t4011 outer+0x1 (/bin/work)\n\t4021 main+0x2 (/bin/work)\n\n";
-    const { stacks } = await read({ listen: { format: "perf_script" } }, text);
-    assert.deepEqual(stacks[0].stack, ["deep<middle<outer", "main"]);
   });
 });
 
