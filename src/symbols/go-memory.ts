@@ -26,8 +26,8 @@ export interface GoExports {
 
 /** The largest table, so that all that is made of it fits into the 4 GiB that WebAssembly can have. */
 const maxTableBytes = 512 * 1024 * 1024;
-/** What is made of a table is a sixth of it, in programs, and an answer for 4,096 addresses takes 1.5 MiB. */
-const indexShare = 0.25;
+/** What is made of a table is a sixth of it, in programs, trees of calls beside it up to a third; an answer for 4,096 addresses takes 1.5 MiB. */
+const indexShare = 0.5;
 const answerBytes = 2 * 1024 * 1024;
 const pageBytes = 65_536;
 

@@ -42,9 +42,9 @@ let ranges: usize = 0;
 let sorted: usize = 0;
 let spare: usize = 0;
 let counts: usize = 0;
-/** Of the addresses of a block the functions, u32, and their records, u64. */
-let places: usize = 0;
-let records: usize = 0;
+/** Of each address of a block: its function, its offset in that, the place before it, u32 each, and at 16 the record, u64. */
+let block: usize = 0;
+const inBlock: usize = 24;
 let mostFrames: u32 = 0;
 let lastStep: u64 = 0;
 
@@ -73,8 +73,7 @@ export function openAnswer(count: u32, frameRoom: u32): bool {
   sorted = take(8 * usize(count));
   spare = take(8 * usize(count));
   counts = take(countersBytes);
-  places = take(4 * usize(blockSize));
-  records = take(8 * usize(blockSize));
+  block = take(usize(blockSize) * inBlock);
   const slots = take(slotsBytes(bits));
   const framesAt = take(frameBytes * frames);
   const functions = take(functionBytes * frames);
@@ -110,14 +109,24 @@ export function answer(count: u32): bool {
   lastStep = read + maxSteps * (u64(count) + maxSteps);
   let near: u32 = 0;
   for (let from: u32 = 0; from < count && frameCount <= mostFrames; from += blockSize) {
-    const block = min(count - from, blockSize);
-    for (let i: u32 = 0; i < block; i++) {
-      near = find(offsetOf(from + i), near);
-      store<u32>(places + 4 * usize(i), near);
-      store<u64>(records + 8 * usize(i), near < functionCount ? recordOf(near) : nowhere);
+    const addresses = min(count - from, blockSize);
+    const end = block + usize(addresses) * inBlock;
+    let number = sorted + 8 * usize(from);
+    for (let at = block; at < end; at += inBlock) {
+      const offset = load<u32>(number + 4);
+      near = find(offset, near);
+      const isIn = near < functionCount;
+      store<u32>(at, near);
+      store<u32>(at + 4, isIn ? offset - startOf(near) : 0);
+      store<u64>(at + 16, isIn ? recordOf(near) : nowhere);
+      number += 8;
     }
-    fetchBlock(from, block);
-    for (let i: u32 = 0; i < block && frameCount <= mostFrames; i++) add(from + i, i);
+    fetchBlock(end);
+    number = sorted + 8 * usize(from);
+    for (let at = block; at < end && frameCount <= mostFrames; at += inBlock) {
+      add(ranges + 8 * usize(load<u32>(number)), at);
+      number += 8;
+    }
   }
   put(FRAME_COUNT, frameCount);
   put(FUNCTION_COUNT, rowCount);
@@ -130,42 +139,29 @@ export function answer(count: u32): bool {
  * Reads a byte of what the addresses of a block need, most of which is in no cache: these reads don't wait for one another,
  * as those do that come later.
  */
-function fetchBlock(from: u32, block: u32): void {
-  for (let i: u32 = 0; i < block; i++) {
-    const record = load<u64>(records + 8 * usize(i));
+function fetchBlock(end: usize): void {
+  for (let at = block; at < end; at += inBlock) {
+    const record = load<u64>(at + 16);
     if (record === nowhere) continue;
     fetchAt(record);
     fetchAt(record + lineBytes);
-    fetchPlace(placeOf(from + i, i));
+    const place = placeBefore(load<u32>(at), u64(load<u32>(at + 4)));
+    store<u32>(at + 8, u32(place));
+    fetchPlace(place);
   }
-  for (let i: u32 = 0; i < block; i++) {
-    if (openRecord(load<u64>(records + 8 * usize(i)))) fetchTables(placeOf(from + i, i));
+  for (let at = block; at < end; at += inBlock) {
+    if (openRecord(load<u64>(at + 16))) fetchTables(usize(load<u32>(at + 8)));
   }
 }
 
-function add(number: u32, i: u32): void {
-  const range = ranges + 8 * usize(load<u32>(sorted + 8 * usize(number)));
+function add(range: usize, at: usize): void {
   const first = frameCount;
   store<u32>(range, first);
   const isProgram = textBytes <= maxTextBytes && read <= lastStep;
-  if (isProgram && openRecord(load<u64>(records + 8 * usize(i)))) {
-    addFrames(load<u32>(places + 4 * usize(i)), pcOf(number, i));
+  if (isProgram && openRecord(load<u64>(at + 16))) {
+    addFrames(load<u32>(at), u64(load<u32>(at + 4)), usize(load<u32>(at + 8)));
   }
   store<u32>(range + 4, frameCount - first);
-}
-
-function placeOf(number: u32, i: u32): usize {
-  return placeBefore(load<u32>(places + 4 * usize(i)), pcOf(number, i));
-}
-
-function offsetOf(number: u32): u32 {
-  return load<u32>(sorted + 8 * usize(number) + 4);
-}
-
-/** How far an address is behind the begin of its function. */
-function pcOf(number: u32, i: u32): u64 {
-  const start = load<u32>(starts + 4 * usize(load<u32>(places + 4 * usize(i))));
-  return u64(offsetOf(number) - start);
 }
 
 /** The last function that begins at or before an offset; no function's number if none does. Quick where it is close behind `near`. */

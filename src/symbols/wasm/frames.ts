@@ -19,10 +19,10 @@ export function openFrames(at: usize): void {
   frameCount = 0;
 }
 
-/** Adds the frames at `pc` of the function whose record is open; the innermost comes first. */
-export function addFrames(i: u32, pc: u64): void {
+/** Adds the frames at `pc` of the function whose record is open, with a place before that; the innermost comes first. */
+export function addFrames(i: u32, pc: u64, before: usize): void {
   let at = pc;
-  let place = placeBefore(i, at);
+  let place = before;
   let file = fileAt(place, at);
   let line = valueAt(LINES, place, at);
   for (let depth: u32 = 0; calls !== 0 && depth < maxInlined; depth++) {

@@ -1,7 +1,7 @@
 import { SPARE, TABLE } from "./layout";
 import { aligned, fetch, lineBytes, reach } from "./memory";
 import { calls, files, lines, nameAt, openRecord, tree } from "./record";
-import { begin, next, nextAt, read, resume, save, value, walk } from "./steps";
+import { next, nextOf, read, save, value, walkFrom, walkOn } from "./steps";
 import { fetchAt, functionCount, recordOf, size } from "./table";
 
 /** Bytes of code from one place to the next, as a shift. */
@@ -69,9 +69,8 @@ function remember(count: u32, before: u32): u32 {
   for (let i: u32 = 1; i <= count; i++) {
     let isOpen = false;
     for (let column: usize = 0; column < placeBytes; column += walkBytes) {
-      if (i === 1) begin(tableOf(column));
-      else resume(at + column - placeBytes);
-      walk(u64(i) << CODE_SHIFT);
+      if (i === 1) walkFrom(tableOf(column), u64(i) << CODE_SHIFT);
+      else walkOn(at + column - placeBytes, u64(i) << CODE_SHIFT);
       save(at + column);
       if (next !== 0) isOpen = true;
     }
@@ -96,9 +95,8 @@ export function placeBefore(i: u32, pc: u64): usize {
 
 /** The value at `pc` of a table of the function whose record is open; -1 where it has none. `place` is one before that. */
 export function valueAt(column: usize, place: usize, pc: u64): i32 {
-  if (place === 0) begin(tableOf(column));
-  else resume(place + column);
-  walk(pc);
+  if (place === 0) walkFrom(tableOf(column), pc);
+  else walkOn(place + column, pc);
   return next === 0 ? -1 : value;
 }
 
@@ -113,7 +111,7 @@ export function fetchPlace(place: usize): void {
 export function fetchTables(place: usize): void {
   fetchAt(nameAt);
   fetchAt(nameAt + lineBytes);
-  fetchAt(place === 0 ? lines : nextAt(place + LINES));
-  fetchAt(place === 0 ? files : nextAt(place + FILES));
-  fetchAt(place === 0 ? calls : nextAt(place + CALLS));
+  fetchAt(place === 0 ? lines : nextOf(place + LINES));
+  fetchAt(place === 0 ? files : nextOf(place + FILES));
+  fetchAt(place === 0 ? calls : nextOf(place + CALLS));
 }

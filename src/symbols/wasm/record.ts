@@ -1,4 +1,4 @@
-import { GO_1_2, GO_1_20 } from "./layout";
+import { GO_1_2, GO_1_20, TABLE } from "./layout";
 import {
   byteAt,
   fieldBytes,
@@ -13,17 +13,17 @@ import {
 } from "./table";
 
 /** Words of a function's record behind its entry. */
-const NAME: u64 = 0;
-const PCFILE: u64 = 4;
-const PCLN: u64 = 5;
-const NPCDATA: u64 = 6;
-const UNIT: u64 = 7;
-const START_LINE: u64 = 8;
+const NAME: usize = 0;
+const PCFILE: usize = 4;
+const PCLN: usize = 5;
+const NPCDATA: usize = 6;
+const UNIT: usize = 7;
+const START_LINE: usize = 8;
 /** Words that are always there. */
 const smallestWords: u64 = 10;
 const INLINE_TREE_PCDATA: u64 = 2;
 const INLINE_TREE_FUNCDATA: u64 = 3;
-const maxTablesByPc: u64 = 64;
+const maxTablesByPc: u32 = 64;
 export const noOffset: u32 = 0xffffffff;
 
 /** What the table's record of a function says, one function after the other. */
@@ -51,25 +51,25 @@ export function openRecord(record: u64): bool {
   const words = record + fieldBytes;
   // A place may be any number of 64 bits.
   if (record > size || words + 4 * smallestWords > size) return false;
-  nameAt = namesAt + wordAt(words + 4 * NAME);
-  startLine = version === GO_1_20 ? max(<i32>wordAt(words + 4 * START_LINE), 0) : 0;
-  lines = valuesAt + wordAt(words + 4 * PCLN);
-  files = valuesAt + wordAt(words + 4 * PCFILE);
-  unit = wordAt(words + 4 * UNIT);
+  const at = usize(words) + TABLE;
+  nameAt = namesAt + load<u32>(at + 4 * NAME);
+  startLine = version === GO_1_20 ? max(load<i32>(at + 4 * START_LINE), 0) : 0;
+  lines = valuesAt + load<u32>(at + 4 * PCLN);
+  files = valuesAt + load<u32>(at + 4 * PCFILE);
+  unit = load<u32>(at + 4 * UNIT);
   calls = 0;
-  if (version !== GO_1_2) openTree(words);
+  if (version !== GO_1_2) openTree(words, load<u32>(at + 4 * NPCDATA));
   return true;
 }
 
 /** The record is followed by offsets of tables by pc, then by those of other data, the inline tree among them. */
-function openTree(words: u64): void {
-  const tablesByPc = u64(wordAt(words + 4 * NPCDATA));
+function openTree(words: u64, tablesByPc: u32): void {
   const lists = words + 4 * (version === GO_1_20 ? 9 : 8) + 4;
-  if (tablesByPc <= INLINE_TREE_PCDATA || tablesByPc > maxTablesByPc) return;
+  if (tablesByPc <= u32(INLINE_TREE_PCDATA) || tablesByPc > maxTablesByPc) return;
   const offsetAt = lists + 4 * INLINE_TREE_PCDATA;
   if (byteAt(lists - 1) <= u32(INLINE_TREE_FUNCDATA) || offsetAt + 4 > size) return;
   const offset = wordAt(offsetAt);
-  if (offset !== 0 && findTree(lists + 4 * tablesByPc)) calls = valuesAt + offset;
+  if (offset !== 0 && findTree(lists + 4 * u64(tablesByPc))) calls = valuesAt + offset;
 }
 
 function findTree(list: u64): bool {

@@ -9,37 +9,24 @@ const longestStep: u64 = 10;
 
 /*
  * A table by pc is pairs of varints: how the value changes, from -1 on, and for how long it holds. This is where a walk
- * through one is: the value that holds up to a pc, and the place of the next step; 0 where there is none.
+ * through one has come to: the value that holds up to a pc, and the place of the next step; 0 where the table has ended.
  */
-export let pc: u64 = 0;
+let pc: u64 = 0;
 export let value: i32 = -1;
 export let next: u64 = 0;
 /** Steps that were read of all tables. */
 export let read: u64 = 0;
-/** Only the first step may leave the value as it is: another that does is the end. */
-let isFirst: bool = true;
 /** Where the varint ends that was read last. */
 let end: u64 = 0;
 
-/** The walk begins with the table at `start`; 0 is none. */
-export function begin(start: u64): void {
-  pc = 0;
-  value = -1;
-  next = start;
-  isFirst = true;
+/** Walks from the begin of the table at `start`, 0 is none, to the step that holds `wanted`. */
+export function walkFrom(start: u64, wanted: u64): void {
+  walk(start, 0, -1, true, wanted);
 }
 
-/** The walk goes on from where another was, which had read steps. */
-export function resume(at: usize): void {
-  pc = u64(load<u32>(at));
-  value = load<i32>(at + 4);
-  next = nextAt(at);
-  isFirst = false;
-}
-
-/** The next step of a walk that was saved. */
-export function nextAt(at: usize): u64 {
-  return u64(load<u32>(at + 8));
+/** Walks on from where a walk was that has been saved. */
+export function walkOn(saved: usize, wanted: u64): void {
+  walk(nextOf(saved), u64(load<u32>(saved)), load<i32>(saved + 4), false, wanted);
 }
 
 export function save(at: usize): void {
@@ -48,19 +35,23 @@ export function save(at: usize): void {
   store<u32>(at + 8, u32(next));
 }
 
-/** Reads on to the step that holds `wanted`; where the table ends before that, there is no next step any more. */
-export function walk(wanted: u64): void {
-  if (next === 0 || pc > wanted) return;
+/** The next step of a walk that has been saved. */
+export function nextOf(saved: usize): u64 {
+  return u64(load<u32>(saved + 8));
+}
+
+/** Only the first step may leave the value as it is: another that does is the end. */
+function walk(start: u64, from: u64, before: i32, isFirst: bool, wanted: u64): void {
   const lastWhole = i64(size) - i64(longestStep);
-  let at = next;
-  let upTo = pc;
-  let now = value;
+  let at = start;
+  let upTo = from;
+  let now = before;
   let count: u32 = 0;
-  for (let first = isFirst; upTo <= wanted; first = false) {
+  for (let first = isFirst; at !== 0 && upTo <= wanted; first = false) {
     let delta: u32;
     let length: u32;
     let isLong = i64(at) > lastWhole;
-    const start = at;
+    const step = at;
     if (isLong) {
       delta = 0;
       length = 0;
@@ -76,23 +67,18 @@ export function walk(wanted: u64): void {
       isLong = ((delta | length) & 0x4000) !== 0;
     }
     if (isLong) {
-      delta = varint(start);
+      delta = varint(step);
       length = varint(end);
       at = end;
     }
     upTo += u64(length) * u64(quantum);
-    if ((delta === 0 && !first) || upTo > maxPc || ++count > maxSteps) {
-      next = 0;
-      break;
-    }
+    if ((delta === 0 && !first) || upTo > maxPc || ++count > maxSteps) at = 0;
     now += i32(delta >>> 1) ^ -i32(delta & 1);
   }
   read += count;
-  if (next === 0) return;
   pc = upTo;
   value = now;
   next = at;
-  isFirst = false;
 }
 
 /** The number that begins at `at`, of 32 bits at most; 0 past the end of the table. */
