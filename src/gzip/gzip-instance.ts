@@ -1,14 +1,8 @@
 import { readFileSync } from "node:fs";
 
-/** What is used of the WebAssembly API; TypeScript declares it for browsers only. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
-};
-
-/** What wasm/index.ts exports. Booleans come back as 0 and 1. */
+/** What wasm/index.ts exports. */
 interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly memory: WebAssembly.Memory;
   inflate(start: number, end: number, to: number, limit: number): number;
   deflate(start: number, end: number, to: number): number;
 }

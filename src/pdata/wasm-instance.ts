@@ -2,15 +2,9 @@ import { randomFillSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { HASH_KEYS, HASH_LENGTH_KEY, HASH_OUT_KEY } from "./wasm/layout.js";
 
-/** What is used of the WebAssembly API; TypeScript declares it for browsers only. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
-};
-
-/** What wasm/index.ts exports. Booleans come back as 0 and 1. */
+/** What wasm/index.ts exports. */
 export interface PdataExports {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly memory: WebAssembly.Memory;
   scan(length: number, resources: number, unknown: number, strict: boolean): number;
   faultCode(): number;
   faultPosition(): number;

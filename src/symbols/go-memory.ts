@@ -2,15 +2,9 @@ import { readFileSync } from "node:fs";
 import { InvalidBinaryError } from "./invalid-binary.js";
 import { SPARE, TABLE } from "./wasm/layout.js";
 
-/** What is used of the WebAssembly API; TypeScript declares it for browsers only. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
-};
-
-/** What wasm/index.ts exports. Booleans come back as 0 and 1, places of 32 bits with a sign. */
+/** What wasm/index.ts exports. */
 export interface GoExports {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly memory: WebAssembly.Memory;
   readonly lowestTree: { readonly value: number };
   readonly highestTree: { readonly value: number };
   openTable(bytes: number, layout: number, quantum: number, pointerBytes: number, functionCount: number): void;
@@ -31,7 +25,7 @@ const indexShare = 0.5;
 const answerBytes = 2 * 1024 * 1024;
 const pageBytes = 65_536;
 
-let compiled: object | undefined;
+let compiled: WebAssembly.Module | undefined;
 
 /** The WebAssembly code with one binary's line table in its memory, which goes when nobody refers to it any more. */
 export class GoMemory {
