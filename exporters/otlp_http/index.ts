@@ -1,6 +1,7 @@
 import { type PipelineError, permanent } from "../../src/component/errors.js";
 import type { Exporter, ExporterFactory, Settings } from "../../src/component/factory.js";
 import { createExporter } from "../../src/delivery/exporter.js";
+import { decode, parseContentEncoding, serverCodings } from "../../src/net/compression.js";
 import { createHttpClient, type HttpResponse } from "../../src/net/http-client.js";
 import { errorFromHttpStatus } from "../../src/net/status.js";
 import {
@@ -34,7 +35,7 @@ function createOtlpHttpExporter(settings: Settings, config: OtlpHttpConfig): Exp
       const timeoutMs = ctx.deadlineMs === undefined ? 0 : Math.max(1, ctx.deadlineMs - performance.now());
       const parts = profiles.encode();
       const body = asJson ? protoToJson(Buffer.concat(parts)) : parts;
-      const response = await client.request({
+      const answer = await client.request({
         method: "POST",
         url,
         headers: ctx.span === undefined ? headers : { ...headers, ...traceHeaders(ctx.span) },
@@ -43,6 +44,7 @@ function createOtlpHttpExporter(settings: Settings, config: OtlpHttpConfig): Exp
         timeoutMs,
         maxResponseBytes,
       });
+      const response = answer.headers["content-encoding"] === undefined ? answer : await decoded(answer);
       if (response.status < 200 || response.status > 299) throw refusal(url, response);
       const partial = readPartialSuccess(response);
       if (partial && (partial.rejectedProfiles !== 0n || partial.errorMessage !== "")) {
@@ -54,6 +56,19 @@ function createOtlpHttpExporter(settings: Settings, config: OtlpHttpConfig): Exp
     },
     shutdown: () => client.close(),
   });
+}
+
+/**
+ * An answer that a proxy has compressed, though nobody asked it to; without body where that can't be undone, since the
+ * status counts.
+ */
+async function decoded(answer: HttpResponse): Promise<HttpResponse> {
+  try {
+    const coding = parseContentEncoding(answer.headers["content-encoding"], serverCodings);
+    return { ...answer, body: await decode(coding, answer.body, maxResponseBytes) };
+  } catch {
+    return { ...answer, body: Buffer.alloc(0) };
+  }
 }
 
 function mediaType(response: HttpResponse): string {

@@ -162,6 +162,25 @@ describe("otlp_http exporter", () => {
     }
   });
 
+  it("reads answers that a proxy compressed, and goes by the status of those that it can't", async () => {
+    const partial = encodeExportResponse({ rejectedProfiles: 2n, errorMessage: "too old" });
+    const status = encodeStatus({ code: 3, message: "sample 7 is too old", retryDelayMs: undefined });
+    for (const [coding, zip] of [
+      ["gzip", zlib.gzipSync],
+      ["deflate", zlib.deflateSync],
+    ] as const) {
+      const headers = { "content-encoding": coding };
+      const taking = await start(respond(200, protobuf, zip(partial), headers));
+      await consume(taking.exporter);
+      assert.ok(taking.lines.includes("warn Partial success response"), coding);
+      const refusing = await start(respond(400, protobuf, zip(status), headers));
+      assert.match((await rejection(consume(refusing.exporter))).message, /400, Message=sample 7 is too old$/);
+    }
+    for (const body of ["no gzip", zlib.gzipSync(Buffer.alloc(1_000_000))]) {
+      await consume((await start(respond(200, protobuf, body, { "content-encoding": "gzip" }))).exporter);
+    }
+  });
+
   it("treats a success whose body can't be parsed as permanent", async () => {
     for (const [type, body] of [
       [protobuf, "\xff\xff"],
