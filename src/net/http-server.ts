@@ -179,16 +179,22 @@ function createListener({ config, routes, budget }: HttpServerParts): RequestLis
     }
     const request = readRequest(message);
     const route = byPath.get(request.path) ?? byPrefix.find(({ path }) => request.path.startsWith(path));
-    const early = route ? refuseEarly(route, request) : { status: 404, body: Buffer.from("404 page not found\n") };
-    if (early || !route) return send(message, response, early ?? { status: 404 });
+    const early = route ? refuseEarly(route, request) : notFound;
+    if (early || !route) return send(message, response, early ?? notFound);
     new Serving(route, request, message, response, limits).begin();
   };
 }
 
+const notFound: HttpServerResponse = {
+  status: 404,
+  headers: { "content-type": "text/plain" },
+  body: Buffer.from("404 page not found\n"),
+};
+
 const noQuery = new URLSearchParams();
 
 function readRequest(message: IncomingMessage): HttpServerRequest {
-  const url = message.url ?? "/";
+  const url = targetOf(message);
   const mark = url.indexOf("?");
   return {
     method: message.method ?? "",
@@ -196,6 +202,12 @@ function readRequest(message: IncomingMessage): HttpServerRequest {
     query: mark < 0 ? noQuery : new URLSearchParams(url.slice(mark + 1)),
     headers: message.headers,
   };
+}
+
+/** The path and query. Who takes the server for a proxy sends the whole URL. */
+function targetOf({ url = "/" }: IncomingMessage): string {
+  if (url.startsWith("/")) return url;
+  return /^https?:\/\/[^/?]*(\/.*)$/i.exec(url)?.[1] ?? url;
 }
 
 function refuseEarly(route: HttpRoute, request: HttpServerRequest): HttpServerResponse | undefined {

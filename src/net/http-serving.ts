@@ -97,7 +97,7 @@ export class Serving implements BodyRoom {
 export function send(message: IncomingMessage, response: ServerResponse, answer: HttpServerResponse): void {
   if (response.destroyed || response.headersSent) return;
   // The rest of a body that nobody reads would be taken for the next request.
-  if (!message.complete && isHttp1(message)) response.setHeader("connection", "close");
+  if (!message.complete && isHttp1(message) && announcesBody(message)) response.setHeader("connection", "close");
   // Trailers need a body of unknown length.
   const length = answer.trailers ? {} : { "content-length": answer.body?.length ?? 0 };
   response.writeHead(answer.status, { ...length, ...answer.headers });
@@ -105,6 +105,10 @@ export function send(message: IncomingMessage, response: ServerResponse, answer:
   // An empty body is a write of its own.
   else if (answer.body && answer.body.length > 0) response.end(answer.body);
   else response.end();
+}
+
+function announcesBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }
 
 function sendWithTrailers(

@@ -151,6 +151,26 @@ describe("HTTP server", () => {
     assert.deepEqual(seen, []);
   });
 
+  it("keeps the connection of a refused request without a body, a browser's preflight among them", async () => {
+    const port = await start({ cors: { allowed_origins: ["http://a"] } });
+    const preflight =
+      "OPTIONS /in HTTP/1.1\r\nHost: x\r\nOrigin: http://a\r\nAccess-Control-Request-Method: POST\r\n\r\n";
+    const got = "GET /in HTTP/1.1\r\nHost: x\r\n\r\n";
+    const last = "POST /other HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    const answers = (await talk(port, preflight + got + last)).match(/HTTP\/1\.1 \d+/g);
+    assert.deepEqual(answers, ["HTTP/1.1 204", "HTTP/1.1 405", "HTTP/1.1 404"]);
+  });
+
+  it("understands a whole URL as the target", async () => {
+    const seen: Seen[] = [];
+    const port = await start({}, seen);
+    assert.equal((await send(port, { path: "http://elsewhere:1/in?a=1" })).status, 200);
+    assert.deepEqual([seen[0].request.path, seen[0].request.query.get("a")], ["/in", "1"]);
+    for (const path of ["http://elsewhere", "ftp://elsewhere/in", "*"]) {
+      assert.equal((await send(port, { path })).status, 404, path);
+    }
+  });
+
   it("refuses what is over the cap: by its declared length, by count, and after decompression", async () => {
     const seen: Seen[] = [];
     const port = await start({ max_request_body_size: 1000 }, seen);
