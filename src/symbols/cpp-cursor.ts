@@ -21,7 +21,17 @@ export function plain(left: string): TypeText {
 }
 
 export function textOf({ left, right, pack }: TypeText): string {
-  return pack ? pack.map(textOf).filter(Boolean).join(", ") : left + right;
+  return pack ? listOf(pack) : right === "" ? left : left + right;
+}
+
+/** The types behind one another, without those that are empty. */
+export function listOf(types: readonly TypeText[]): string {
+  let list = "";
+  for (const type of types) {
+    const text = textOf(type);
+    list = list === "" ? text : text === "" ? list : `${list}, ${text}`;
+  }
+  return list;
 }
 
 /** A place in a mangled name. Work and output are bounded. */
@@ -49,7 +59,8 @@ export class CppCursor {
   }
 
   take(expected: string): boolean {
-    if (!this.text.startsWith(expected, this.pos)) return false;
+    const isThere = expected.length === 1 ? this.text[this.pos] === expected : this.text.startsWith(expected, this.pos);
+    if (!isThere) return false;
     this.pos += expected.length;
     return true;
   }
@@ -58,33 +69,44 @@ export class CppCursor {
     if (!this.take(expected)) this.fail();
   }
 
-  /** Runs one rule of the grammar. */
-  within<T>(rule: () => T): T {
+  /** Begins a rule of the grammar that may be in itself. */
+  enter(): void {
     if (++this.steps > maxSteps || ++this.depth > maxDepth) this.fail();
-    const result = rule();
+  }
+
+  leave(): void {
     this.depth--;
-    return result;
   }
 
   bounded(text: string): string {
     return text.length > maxTextLength ? this.fail() : text;
   }
 
+  /** The digit that is next; negative where none is. */
+  digit(): number {
+    const code = this.text.charCodeAt(this.pos);
+    return code >= 0x30 && code <= 0x39 ? code - 0x30 : -1;
+  }
+
   /** A decimal number; fails where there is none. */
   number(): number {
     const start = this.pos;
-    while (this.next >= "0" && this.next <= "9") this.pos++;
-    if (this.pos === start || this.pos - start > 9) this.fail();
-    return Number(this.text.slice(start, this.pos));
+    let number = 0;
+    for (let digit = this.digit(); digit >= 0; digit = this.digit()) {
+      number = 10 * number + digit;
+      this.pos++;
+    }
+    return this.pos === start || this.pos - start > 9 ? this.fail() : number;
   }
 
   /** `_` = 0, `0_` = 1, in base 36 where `radix` says so. */
   sequence(radix: 10 | 36): number {
+    if (this.take("_")) return 0;
     const end = this.text.indexOf("_", this.pos);
     if (end < 0 || end - this.pos > 6) this.fail();
     const digits = this.text.slice(this.pos, end);
-    if (digits !== "" && !(radix === 36 ? /^[0-9A-Z]+$/ : /^\d+$/).test(digits)) this.fail();
+    if (!(radix === 36 ? /^[0-9A-Z]+$/ : /^\d+$/).test(digits)) this.fail();
     this.pos = end + 1;
-    return digits === "" ? 0 : Number.parseInt(digits, radix) + 1;
+    return Number.parseInt(digits, radix) + 1;
   }
 }

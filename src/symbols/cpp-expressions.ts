@@ -67,40 +67,45 @@ export abstract class CppExpressions extends CppCursor {
   }
 
   expression(): string {
-    return this.within(() => {
-      const { next, nextTwo } = this;
-      if (next === "L") return this.literal();
-      if (next === "T") return textOf(this.templateParam());
-      if (this.take("sr")) return this.unresolved();
-      if (this.take("fpT")) return "this";
-      if (this.take("fp")) {
-        this.qualifiers();
-        return `{parm#${this.sequence(10) + 1}}`;
-      }
-      if (this.take("st")) return `sizeof (${textOf(this.type())})`;
-      if (this.take("sz")) return `sizeof (${this.expression()})`;
-      if (this.take("sZ")) return `sizeof...(${textOf(this.type())})`;
-      if (this.take("cl")) {
-        const callee = this.expression();
-        const args: string[] = [];
-        while (!this.take("E")) args.push(this.expression());
-        return `(${callee})(${args.join(", ")})`;
-      }
-      if (nextTwo === "dt" || nextTwo === "pt") return this.member();
-      // The elements of a pack: its text has them all.
-      if (this.take("sp")) return this.expression();
-      const operator = operators[nextTwo];
-      if (!operator || operator[1] > 2) return /\d/.test(next) ? this.simpleId() : this.fail();
-      this.pos += 2;
-      // The address of a function, which is a template's argument.
-      if (nextTwo === "ad" && (this.take("L_Z") || this.take("LZ"))) {
-        const name = this.encoding(true, true);
-        this.need("E");
-        return `&${name}`;
-      }
-      if (operator[1] === 1) return `${operator[0]}(${this.expression()})`;
-      const left = this.expression();
-      return `(${left})${operator[0]}(${this.expression()})`;
-    });
+    this.enter();
+    const text = this.anyExpression();
+    this.leave();
+    return text;
+  }
+
+  private anyExpression(): string {
+    const { next, nextTwo } = this;
+    if (next === "L") return this.literal();
+    if (next === "T") return textOf(this.templateParam());
+    if (this.take("sr")) return this.unresolved();
+    if (this.take("fpT")) return "this";
+    if (this.take("fp")) {
+      this.qualifiers();
+      return `{parm#${this.sequence(10) + 1}}`;
+    }
+    if (this.take("st")) return `sizeof (${textOf(this.type())})`;
+    if (this.take("sz")) return `sizeof (${this.expression()})`;
+    if (this.take("sZ")) return `sizeof...(${textOf(this.type())})`;
+    if (this.take("cl")) {
+      const callee = this.expression();
+      const args: string[] = [];
+      while (!this.take("E")) args.push(this.expression());
+      return `(${callee})(${args.join(", ")})`;
+    }
+    if (nextTwo === "dt" || nextTwo === "pt") return this.member();
+    // The elements of a pack: its text has them all.
+    if (this.take("sp")) return this.expression();
+    const operator = operators[nextTwo];
+    if (!operator || operator[1] > 2) return /\d/.test(next) ? this.simpleId() : this.fail();
+    this.pos += 2;
+    // The address of a function, which is a template's argument.
+    if (nextTwo === "ad" && (this.take("L_Z") || this.take("LZ"))) {
+      const name = this.encoding(true, true);
+      this.need("E");
+      return `&${name}`;
+    }
+    if (operator[1] === 1) return `${operator[0]}(${this.expression()})`;
+    const left = this.expression();
+    return `(${left})${operator[0]}(${this.expression()})`;
   }
 }

@@ -1,4 +1,4 @@
-import { plain, type TypeText, textOf } from "./cpp-cursor.js";
+import { listOf, plain, type TypeText, textOf } from "./cpp-cursor.js";
 import { CppExpressions } from "./cpp-expressions.js";
 import { operators, specialNames, standardNames, wholeStandardNames } from "./cpp-words.js";
 
@@ -12,8 +12,6 @@ interface Name {
   readonly isSpecial: boolean;
 }
 
-const none = { suffix: "", isTemplate: false, isSpecial: false };
-
 /** Names and template arguments of the grammar. */
 export abstract class CppNames extends CppExpressions {
   readonly substitutions: TypeText[] = [];
@@ -24,22 +22,26 @@ export abstract class CppNames extends CppExpressions {
 
   /** `inLocal`: as the scope of what is in the function, where its result is left out. `nameOnly`: no parameters either. */
   encoding(inLocal = false, nameOnly = false): string {
-    return this.within(() => {
-      const special = this.specialName();
-      if (special !== undefined) return special;
-      const name = this.name();
-      if (this.pos >= this.text.length || this.next === "E" || this.next === ".") return name.text;
-      const result = name.isTemplate && !name.isSpecial ? this.type() : undefined;
-      const parameters = this.parameters("E.");
-      if (nameOnly) return name.text;
-      const suffix = `(${parameters})${name.suffix}`;
-      if (!result || inLocal) return this.bounded(name.text + suffix);
-      const gap = result.kind === "fn" || (/[(*&]$/.test(result.left) && result.right !== "") ? "" : " ";
-      return this.bounded(`${result.left}${gap}${name.text}${suffix}${result.right}`);
-    });
+    this.enter();
+    const text = this.specialName() ?? this.plainEncoding(inLocal, nameOnly);
+    this.leave();
+    return text;
+  }
+
+  private plainEncoding(inLocal: boolean, nameOnly: boolean): string {
+    const name = this.name();
+    if (this.pos >= this.text.length || this.next === "E" || this.next === ".") return name.text;
+    const result = name.isTemplate && !name.isSpecial ? this.type() : undefined;
+    const parameters = this.parameters("E.");
+    if (nameOnly) return name.text;
+    const suffix = `(${parameters})${name.suffix}`;
+    if (!result || inLocal) return this.bounded(name.text + suffix);
+    const gap = result.kind === "fn" || (/[(*&]$/.test(result.left) && result.right !== "") ? "" : " ";
+    return this.bounded(`${result.left}${gap}${name.text}${suffix}${result.right}`);
   }
 
   private specialName(): string | undefined {
+    if (this.next !== "T" && this.next !== "G") return undefined;
     const { nextTwo } = this;
     const words = specialNames[nextTwo];
     if (words !== undefined) {
@@ -77,7 +79,7 @@ export abstract class CppNames extends CppExpressions {
   parameters(ends: string): string {
     const out: string[] = [];
     while (this.pos < this.text.length && !ends.includes(this.next)) {
-      if (ends === "E" && (this.nextTwo === "RE" || this.nextTwo === "OE")) break;
+      if (ends === "E" && (this.next === "R" || this.next === "O") && this.text[this.pos + 1] === "E") break;
       const text = textOf(this.type());
       if (text !== "") out.push(text);
     }
@@ -85,21 +87,25 @@ export abstract class CppNames extends CppExpressions {
   }
 
   name(): Name {
-    return this.within(() => {
-      if (this.next === "N") return this.nestedName();
-      if (this.next === "Z") return this.localName();
-      if (this.next === "S" && this.nextTwo !== "St") {
-        const text = textOf(this.substitution());
-        if (!this.text.startsWith("I", this.pos)) return this.fail();
-        return { ...none, text: text + this.templateArguments(), isTemplate: true };
-      }
-      const scope = this.take("St") ? "std::" : "";
-      const text = scope + this.unqualified("");
-      const isSpecial = this.lastWasConversion;
-      if (this.next !== "I") return { ...none, text, isSpecial };
-      this.substitutions.push(plain(text));
-      return { ...none, text: this.withArguments(text), isTemplate: true, isSpecial };
-    });
+    this.enter();
+    const { next } = this;
+    const name = next === "N" ? this.nestedName() : next === "Z" ? this.localName() : this.unscopedName();
+    this.leave();
+    return name;
+  }
+
+  private unscopedName(): Name {
+    if (this.next === "S" && this.nextTwo !== "St") {
+      const text = textOf(this.substitution());
+      if (this.text[this.pos] !== "I") return this.fail();
+      return { text: text + this.templateArguments(), suffix: "", isTemplate: true, isSpecial: false };
+    }
+    const scope = this.take("St") ? "std::" : "";
+    const text = scope + this.unqualified("");
+    const isSpecial = this.lastWasConversion;
+    if (this.next !== "I") return { text, suffix: "", isTemplate: false, isSpecial };
+    this.substitutions.push(plain(text));
+    return { text: this.withArguments(text), suffix: "", isTemplate: true, isSpecial };
   }
 
   qualifiers(): string {
@@ -117,12 +123,13 @@ export abstract class CppNames extends CppExpressions {
     const qualifiers = this.qualifiers();
     const suffix = qualifiers + (this.take("R") ? " &" : this.take("O") ? " &&" : "");
     let text = "";
-    let last = "";
+    /** What a constructor is named after; undefined where that is the end of `text`. */
+    let last: string | undefined = "";
     let isTemplate = false;
     let isSpecial = false;
     while (!this.take("E")) {
       let remember = true;
-      const { next, nextTwo } = this;
+      const { next } = this;
       if (next === "I") {
         if (text === "") this.fail();
         text = this.withArguments(text);
@@ -131,25 +138,25 @@ export abstract class CppNames extends CppExpressions {
         isTemplate = false;
         isSpecial = false;
         if (next === "S") {
-          const standard = standardNames[nextTwo[1]];
+          const code = this.text[this.pos + 1] ?? "";
+          const standard = standardNames[code];
           text = textOf(this.substitution());
-          last = lastPart(text);
+          last = undefined;
           if (standard && (this.next === "C" || this.next === "D")) {
-            text = wholeStandardNames[nextTwo[1]] ?? text;
-            last = lastPart(text);
+            text = wholeStandardNames[code] ?? text;
           }
           remember = false;
         } else if (next === "T") {
           text = textOf(this.templateParam());
-          last = lastPart(text);
-        } else if (next === "D" && (nextTwo === "Dt" || nextTwo === "DT")) {
+          last = undefined;
+        } else if (next === "D" && (this.nextTwo === "Dt" || this.nextTwo === "DT")) {
           text = textOf(this.type());
           remember = false;
         } else {
-          isSpecial = next === "C" || /^D[0-5]/.test(nextTwo);
-          const part = this.unqualified(last);
+          isSpecial = next === "C" || this.isDestructor();
+          const part = this.unqualified(isSpecial ? withoutTags(last ?? lastPart(text)) : "");
           isSpecial ||= this.lastWasConversion;
-          last = isSpecial ? last : part.replace(/\[abi:.*$/, "");
+          if (!isSpecial) last = part;
           text = text === "" ? part : `${text}::${part}`;
         }
       }
@@ -166,7 +173,7 @@ export abstract class CppNames extends CppExpressions {
     this.need("E");
     if (this.take("s")) {
       this.discriminator();
-      return { ...none, text: `${outer}::string literal` };
+      return { text: `${outer}::string literal`, suffix: "", isTemplate: false, isSpecial: false };
     }
     let prefix = "";
     if (this.take("d")) prefix = `{default arg#${this.sequence(10) + 1}}::`;
@@ -184,23 +191,23 @@ export abstract class CppNames extends CppExpressions {
 
   sourceName(): string {
     const length = this.number();
-    const name = this.text.slice(this.pos, this.pos + length);
+    const name = this.text.substring(this.pos, this.pos + length);
     if (length === 0 || name.length < length) this.fail();
     this.pos += length;
-    return /^_GLOBAL_[._$]N/.test(name) ? "(anonymous namespace)" : name;
+    return name.startsWith("_GLOBAL_") && /^_GLOBAL_[._$]N/.test(name) ? "(anonymous namespace)" : name;
   }
 
   /** `scope` is the last part of what the name stands in: constructors repeat it. */
   unqualified(scope: string): string {
     this.take("L");
     this.lastWasConversion = false;
-    const { next, nextTwo } = this;
+    const { next } = this;
     let text: string;
-    if (next >= "0" && next <= "9") text = this.sourceName();
-    else if (next === "C" || /^D[0-5]/.test(nextTwo)) {
+    if (this.digit() >= 0) text = this.sourceName();
+    else if (next === "C" || this.isDestructor()) {
       if (scope === "") this.fail();
       this.pos += 2;
-      if (nextTwo === "CI") {
+      if (this.text[this.pos - 1] === "I") {
         this.pos++;
         this.type();
       }
@@ -213,6 +220,11 @@ export abstract class CppNames extends CppExpressions {
     else if (this.take("Ul")) text = this.lambda();
     else text = this.operatorName();
     return text + this.abiTags();
+  }
+
+  private isDestructor(): boolean {
+    const code = this.text[this.pos] === "D" ? this.text.charCodeAt(this.pos + 1) : 0;
+    return code >= 0x30 && code <= 0x35;
   }
 
   abiTags(): string {
@@ -269,17 +281,17 @@ export abstract class CppNames extends CppExpressions {
   }
 
   templateArguments(): string {
-    return this.within(() => {
-      this.need("I");
-      const inLambda = this.inLambda;
-      this.inLambda = 0;
-      const args: TypeText[] = [];
-      while (!this.take("E")) args.push(this.templateArgument());
-      this.inLambda = inLambda;
-      this.templateArgs = args;
-      const text = args.map(textOf).filter(Boolean).join(", ");
-      return this.bounded(text.endsWith(">") ? `<${text} >` : `<${text}>`);
-    });
+    this.enter();
+    this.need("I");
+    const inLambda = this.inLambda;
+    this.inLambda = 0;
+    const args: TypeText[] = [];
+    while (!this.take("E")) args.push(this.templateArgument());
+    this.inLambda = inLambda;
+    this.templateArgs = args;
+    const text = listOf(args);
+    this.leave();
+    return this.bounded(text.endsWith(">") ? `<${text} >` : `<${text}>`);
   }
 
   private templateArgument(): TypeText {
@@ -306,7 +318,12 @@ function lastPart(text: string): string {
       if (depth++ === 0 && i === end - 1) end = i;
     } else if (char === "<") {
       if (--depth === 0 && end >= i) end = i;
-    } else if (char === ":" && depth === 0) return text.slice(i + 1, end).replace(/\[abi:.*$/, "");
+    } else if (char === ":" && depth === 0) return text.slice(i + 1, end);
   }
-  return text.slice(0, end).replace(/\[abi:.*$/, "");
+  return text.slice(0, end);
+}
+
+function withoutTags(name: string): string {
+  const tag = name.indexOf("[abi:");
+  return tag < 0 ? name : name.slice(0, tag);
 }

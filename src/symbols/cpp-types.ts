@@ -5,12 +5,12 @@ import { builtinTypes } from "./cpp-words.js";
 /** Types of the grammar. */
 export class CppTypes extends CppNames {
   override type(): TypeText {
-    return this.within(() => {
-      const args = this.templateArgs;
-      const type = this.anyType();
-      this.templateArgs = args;
-      return type;
-    });
+    this.enter();
+    const args = this.templateArgs;
+    const type = this.anyType();
+    this.templateArgs = args;
+    this.leave();
+    return type;
   }
 
   private remembered(type: TypeText): TypeText {
@@ -21,10 +21,11 @@ export class CppTypes extends CppNames {
   }
 
   private anyType(): TypeText {
-    const { next, nextTwo } = this;
-    const builtin = builtinTypes[next] ?? builtinTypes[nextTwo];
+    const { next } = this;
+    const code = next === "D" ? this.nextTwo : next;
+    const builtin = builtinTypes[code];
     if (builtin !== undefined) {
-      this.pos += builtinTypes[next] === undefined ? 2 : 1;
+      this.pos += code.length;
       return plain(builtin);
     }
     switch (next) {
@@ -58,11 +59,11 @@ export class CppTypes extends CppNames {
         this.pos++;
         return this.remembered(this.vendorQualified());
       case "D":
-        return this.extended(nextTwo);
+        return this.extended(code);
       case "T":
         return this.templateParamType();
       case "S":
-        if (nextTwo !== "St") return this.substitutedType();
+        if (this.nextTwo !== "St") return this.substitutedType();
     }
     return this.remembered(plain(this.name().text));
   }
@@ -179,7 +180,7 @@ export class CppTypes extends CppNames {
   }
 
   private templateParamType(): TypeText {
-    if (/^T[sue]/.test(this.nextTwo)) {
+    if ("sue".includes(this.nextTwo[1] ?? "-")) {
       this.pos += 2;
       return this.remembered(plain(this.name().text));
     }

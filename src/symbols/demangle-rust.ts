@@ -6,7 +6,7 @@ const maxMangledLength = 8192;
 export function demangleRust(mangled: string): string | undefined {
   if (mangled.length > maxMangledLength) return undefined;
   // A number that LLVM appends to clones is another one in each build.
-  const name = mangled.replace(/\.llvm\.[0-9A-Fa-f@]+(?=\.|$)/, "");
+  const name = mangled.includes(".llvm.") ? mangled.replace(/\.llvm\.[0-9A-Fa-f@]+(?=\.|$)/, "") : mangled;
   if (name.startsWith("_R") || name.startsWith("__R")) return demangleRustV0(name.slice(name.indexOf("R") + 1));
   return legacy(name);
 }
@@ -25,7 +25,8 @@ const escapes: Readonly<Record<string, string>> = {
 /** `_ZN` parts with their lengths, the last of them a hash, `E`: C++'s nested names with an alphabet of their own. */
 function legacy(name: string): string | undefined {
   const start = name.indexOf("ZN") + 2;
-  if (start < 2 || start > 4 || !/^_?_?ZN/.test(name)) return undefined;
+  // The hash has 17 letters: nearly all names of C++ are told by that.
+  if (start < 2 || start > 4 || !name.includes("17h", start) || !/^_?_?ZN/.test(name)) return undefined;
   const parts: string[] = [];
   let at = start;
   while (name[at] !== "E") {
