@@ -72,7 +72,9 @@ const counted = /^(flamepipe_ebpf_samples_total|flamepipe_symbolize_locations_to
 
 async function read({ child, metricsUrl }: Subject): Promise<Reading> {
   const text = await (await fetch(metricsUrl)).text();
-  const counters = new Map([...text.matchAll(counted)].map(([, name, outcome, n]) => [`${name} ${outcome}`, Number(n)]));
+  const counters = new Map(
+    [...text.matchAll(counted)].map(([, name, outcome, n]) => [`${name} ${outcome}`, Number(n)]),
+  );
   return { usage: readHostUsage(child.pid), counters };
 }
 
@@ -112,7 +114,9 @@ async function measure(load: HostLoad, subjects: Subject[]): Promise<void> {
   const usages = subjects.map(({ child }) => readHostUsage(child.pid));
   const after = await Promise.all(subjects.map(read));
   const perSecond = (load.started - startedBefore) / Number(values.seconds);
-  console.log(`${load.servicePids.length} services, ${perSecond.toFixed(0)} new processes a second, ${process.version}`);
+  console.log(
+    `${load.servicePids.length} services, ${perSecond.toFixed(0)} new processes a second, ${process.version}`,
+  );
   for (const [i, subject] of subjects.entries()) print(subject, before[i], { ...after[i], usage: usages[i] });
 }
 

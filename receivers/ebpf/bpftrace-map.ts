@@ -1,8 +1,8 @@
-import { PlainEntries, plainMapAt, unescaped } from "./bpftrace-bytes.js";
+import { escaped, plainNewline, readPlainMap, unescaped } from "./bpftrace-text.js";
 import type { MapKeyPart } from "./config.js";
 import { type FrameText, parseBpftraceFrame } from "./frame-text.js";
-import { FrameTexts } from "./frame-texts.js";
-import type { ProcessSamples } from "./interval-batch.js";
+import { type ProcessSamples, type Thread, threadOf } from "./interval-batch.js";
+import { ParsedTexts } from "./parsed-texts.js";
 import type { StreamFault, StreamParser } from "./stream-parser.js";
 
 /*
@@ -22,15 +22,24 @@ export interface MapSink {
   total?(map: string, value: number): void;
 }
 
+/** What a key says before its stacks. */
+interface Head {
+  /** 0 where it doesn't say. */
+  readonly pid: number;
+  readonly thread: Thread;
+}
+
 export class BpftraceMapParser implements StreamParser {
   private readonly sink: MapSink;
   private readonly scalars: readonly MapKeyPart[];
   private readonly stacks: readonly MapKeyPart[];
   private readonly pattern: RegExp;
-  /** Frames of the key at hand, and which stack each is of. Used again for every key. */
-  private readonly frames: FrameText[] = [];
+  /** Frames of the key at hand as they stand in the line, which stack each is of, and its locations. Used again for every key. */
+  private readonly frames: string[] = [];
   private readonly stackOf: number[] = [];
-  private readonly texts = new FrameTexts((text) => parseBpftraceFrame(unescaped(text)));
+  private readonly locations: number[] = [];
+  /** null for what isn't as `mapKey` says. */
+  private readonly heads = new ParsedTexts((text) => this.head(unescaped(text)));
 
   constructor(mapKey: readonly MapKeyPart[], sink: MapSink) {
     this.sink = sink;
@@ -43,12 +52,13 @@ export class BpftraceMapParser implements StreamParser {
   line(bytes: Buffer): void {
     // Blank lines stand between events.
     if (bytes.length === 0) return;
-    const entriesAt = plainMapAt(bytes);
-    if (entriesAt >= 0) {
-      this.plain(bytes, entriesAt);
+    const text = bytes.toString();
+    const map = readPlainMap(text);
+    if (map) {
+      for (let i = 0; i < map.keys.length; i++) this.entry(map.keys[i].split(plainNewline), map.counts[i]);
       return;
     }
-    const event = parseJson(bytes);
+    const event = parseJson(text);
     if (!isObject(event) || typeof event.type !== "string") {
       this.sink.fault("invalid", "a line that is no JSON event of bpftrace");
       return;
@@ -74,61 +84,43 @@ export class BpftraceMapParser implements StreamParser {
     for (const [name, content] of Object.entries(data)) {
       if (typeof content === "number") this.sink.total?.(name, content);
       else if (!isObject(content)) this.sink.fault("invalid", "a map without entries");
-      else for (const key in content) this.entry(key, content[key]);
+      else for (const key in content) this.entry(key.split("\n").map(escaped), content[key]);
     }
   }
 
-  private plain(bytes: Buffer, entriesAt: number): void {
-    const { frames, stackOf } = this;
-    const entries = new PlainEntries(bytes, entriesAt, this.stacks.length);
-    for (let isKey = entries.next(); isKey !== undefined; isKey = entries.next()) {
-      frames.length = 0;
-      stackOf.length = 0;
-      for (let i = 0; i < entries.frames.length; i += 3) {
-        frames.push(this.texts.of(bytes, entries.frames[i], entries.frames[i + 1]));
-        stackOf.push(entries.frames[i + 2]);
-      }
-      this.take(isKey ? entries.head : undefined, entries.count);
-    }
-  }
-
-  private entry(text: string, count: unknown): void {
+  /** `parts` are the lines of a key, escaped. */
+  private entry(parts: readonly string[], count: unknown): void {
     if (typeof count !== "number" || !Number.isSafeInteger(count) || count < 0) {
       this.sink.fault("invalid", "an entry of a map that is no count");
       return;
     }
-    this.take(this.scan(text), count);
-  }
-
-  /** Books the samples of the key at hand. */
-  private take(head: string | undefined, count: number): void {
-    const match = head === undefined ? null : this.pattern.exec(head);
-    if (!match) this.sink.fault("invalid", `the key of a map isn't ${[...this.scalars, ...this.stacks].join(",")}`);
-    else if (count > 0) this.add(match, count);
+    const text = this.scan(parts);
+    const head = text === undefined ? null : this.heads.of(text);
+    if (!head) this.sink.fault("invalid", `the key of a map isn't ${[...this.scalars, ...this.stacks].join(",")}`);
+    else if (count > 0) this.add(head, count);
   }
 
   /** Finds the frames of a key; returns what stands before the stacks, a comma at its end. */
-  private scan(text: string): string | undefined {
+  private scan(parts: readonly string[]): string | undefined {
     const { frames, stackOf } = this;
     frames.length = 0;
     stackOf.length = 0;
-    const firstEnd = text.indexOf("\n");
-    let head = firstEnd < 0 ? text : text.slice(0, firstEnd);
     let stack = 0;
-    for (let at = head.length + 1; at < text.length; ) {
-      const newline = text.indexOf("\n", at);
-      const end = newline < 0 ? text.length : newline;
-      const first = text.charCodeAt(at);
-      if (first === tab || first === space) {
-        frames.push(parseBpftraceFrame(text.slice(at, end)));
+    // Behind the newline that ends the last frame is nothing.
+    const end = parts.length > 1 && parts[parts.length - 1] === "" ? parts.length - 1 : parts.length;
+    for (let i = 1; i < end; i++) {
+      const part = parts[i];
+      const first = part.charCodeAt(0);
+      if (first === space || first === backslash) {
+        frames.push(part);
         stackOf.push(stack);
-      } else if (first === comma && isCommas(text, at, end)) stack += end - at;
+      } else if (onlyCommas.test(part)) stack += part.length;
       else return undefined;
-      at = end + 1;
     }
     // Empty stacks in front of the first one that isn't are commas of the first line.
     const missing = this.stacks.length - 1 - stack;
     if (missing < 0) return undefined;
+    let [head] = parts;
     for (let i = 0; i < missing; i++) {
       if (!head.endsWith(",")) return undefined;
       head = head.slice(0, -1);
@@ -137,41 +129,48 @@ export class BpftraceMapParser implements StreamParser {
     return head;
   }
 
-  private add(match: RegExpExecArray, count: number): void {
+  private head(text: string): Head | null {
+    const match = this.pattern.exec(text);
+    if (!match) return null;
     const scalar = (part: MapKeyPart) => match[this.scalars.indexOf(part) + 1];
     const number = (part: MapKeyPart, absent: number) => (this.scalars.includes(part) ? Number(scalar(part)) : absent);
     const comm = this.scalars.includes("comm") ? scalar("comm") : "";
-    const samples = this.sink.process(number("pid", 0), comm, count);
+    return { pid: number("pid", 0), thread: threadOf(comm, number("tid", -1), number("cpu", -1)) };
+  }
+
+  private add({ pid, thread }: Head, count: number): void {
+    const samples = this.sink.process(pid, thread.comm, count);
     if (!samples) return;
-    const kernel: number[] = [];
-    const user: number[] = [];
-    for (const [i, frame] of this.frames.entries()) {
-      if (this.stacks[this.stackOf[i]] === "kstack") kernel.push(samples.locations.of("kernel", true, frame, asIs));
-      else user.push(samples.locations.of("native", user.length === 0, frame, asIs));
+    const { frames, stackOf, stacks, locations } = this;
+    locations.length = 0;
+    for (let i = 0; i < frames.length; i++) {
+      if (stacks[stackOf[i]] === "kstack") locations.push(samples.locations.of("kernel", true, frames[i], parse));
     }
-    const thread = { comm, tid: number("tid", -1), cpu: number("cpu", -1) };
-    samples.add(kernel.length === 0 ? user : kernel.concat(user), thread, count);
+    const leafAt = locations.length;
+    for (let i = 0; i < frames.length; i++) {
+      if (stacks[stackOf[i]] === "kstack") continue;
+      locations.push(samples.locations.of("native", locations.length === leafAt, frames[i], parse));
+    }
+    samples.add(locations, thread, count);
   }
 }
 
-const asIs = (frame: FrameText): FrameText => frame;
-
-const tab = 0x09;
 const space = 0x20;
-const comma = 0x2c;
+/** A tab, escaped. */
+const backslash = 0x5c;
+const onlyCommas = /^,+$/;
 
-function isCommas(text: string, from: number, to: number): boolean {
-  for (let i = from; i < to; i++) if (text.charCodeAt(i) !== comma) return false;
-  return true;
+function parse(part: string): FrameText {
+  return parseBpftraceFrame(unescaped(part));
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function parseJson(bytes: Buffer): unknown {
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(bytes.toString());
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

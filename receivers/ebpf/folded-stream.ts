@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import type { FrameText } from "./frame-text.js";
-import type { ProcessSamples } from "./interval-batch.js";
+import { type ProcessSamples, threadOf } from "./interval-batch.js";
 import type { StreamFault, StreamParser } from "./stream-parser.js";
 
 /*
@@ -59,7 +59,8 @@ export class FoldedStreamParser implements StreamParser {
       const type = inKernel || frame.endsWith("_[k]") ? "kernel" : "native";
       stack.push(samples.locations.of(type, true, frame, parseName));
     }
-    samples.add(stack.reverse(), { comm, tid: match?.[3] === undefined ? -1 : Number(match[3]), cpu: -1 }, count);
+    const tid = match?.[3] === undefined ? -1 : Number(match[3]);
+    samples.add(stack.reverse(), threadOf(comm, tid, -1), count);
   }
 }
 

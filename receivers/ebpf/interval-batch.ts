@@ -18,8 +18,8 @@ export interface SampledEvent {
 export interface ProcessSamples {
   readonly locations: ProcessLocations;
   /**
-   * Adds samples of one thread: location indices, leaf first; `tid` and `cpu` are -1 where the stream doesn't say, `event`
-   * is absent for the timer that `sample_rate` is about.
+   * Adds samples of one thread: location indices, leaf first, which the caller may use again afterwards; `event` is absent
+   * for the timer that `sample_rate` is about.
    */
   add(stack: readonly number[], thread: Thread, count: number, event?: SampledEvent): void;
 }
@@ -28,6 +28,13 @@ export interface Thread {
   readonly comm: string;
   readonly tid: number;
   readonly cpu: number;
+  /** Equal in threads that are equal in all of that. */
+  readonly key: string;
+}
+
+/** `tid` and `cpu` are -1 where the stream doesn't say. */
+export function threadOf(comm: string, tid: number, cpu: number): Thread {
+  return { comm, tid, cpu, key: `${tid} ${cpu} ${comm}` };
 }
 
 export interface BatchOptions {
@@ -47,6 +54,8 @@ export interface Subject {
 interface EventSamples {
   readonly event: SampledEvent | undefined;
   readonly counts: CountedStacks;
+  /** Numbers of the threads' attributes in `counts`, by the threads' keys. */
+  readonly lists: Map<string, number>;
   /** Samples by period. */
   readonly periods: Map<bigint, number>;
 }
@@ -119,7 +128,6 @@ class ProcessOfBatch implements ProcessSamples {
   readonly events = new Map<string, EventSamples>();
   private readonly builder: ProfilesBuilder;
   private readonly counted: (count: number) => void;
-  private readonly threads = new Map<string, readonly number[]>();
   /** Attributes that the batch has of names of threads: few names for many threads. */
   private readonly threadNames: Map<string, number>;
 
@@ -147,26 +155,25 @@ class ProcessOfBatch implements ProcessSamples {
     const key = event?.name ?? "";
     let samples = this.events.get(key);
     if (!samples) {
-      samples = { event, counts: new CountedStacks("samples"), periods: new Map() };
+      samples = { event, counts: new CountedStacks("samples"), lists: new Map(), periods: new Map() };
       this.events.set(key, samples);
     }
     if (event) notePeriod(samples.periods, event.period);
-    samples.counts.add(this.builder.stack(stack), this.threadAttributes(thread), count);
+    let list = samples.lists.get(thread.key);
+    if (list === undefined) {
+      list = samples.counts.list(this.threadAttributes(thread));
+      samples.lists.set(thread.key, list);
+    }
+    samples.counts.addListed(this.builder.stack(stack), list, [count]);
     this.counted(count);
   }
 
-  private threadAttributes({ comm, tid, cpu }: Thread): readonly number[] {
-    const key = `${tid} ${cpu} ${comm}`;
-    let known = this.threads.get(key);
-    if (!known) {
-      const list: number[] = [];
-      if (comm !== "") list.push(this.threadName(comm));
-      if (tid >= 0) list.push(this.builder.attribute(keyValue("thread.id", intValue(BigInt(tid)))));
-      if (cpu >= 0) list.push(this.builder.attribute(keyValue("cpu.logical_number", intValue(BigInt(cpu)))));
-      this.threads.set(key, list);
-      known = list;
-    }
-    return known;
+  private threadAttributes({ comm, tid, cpu }: Thread): number[] {
+    const list: number[] = [];
+    if (comm !== "") list.push(this.threadName(comm));
+    if (tid >= 0) list.push(this.builder.attribute(keyValue("thread.id", intValue(BigInt(tid)))));
+    if (cpu >= 0) list.push(this.builder.attribute(keyValue("cpu.logical_number", intValue(BigInt(cpu)))));
+    return list;
   }
 
   private threadName(comm: string): number {

@@ -9,7 +9,7 @@ import {
 } from "../../src/codec/perf-text.js";
 import { cpuType } from "../../src/codec/stack-options.js";
 import type { FrameText } from "./frame-text.js";
-import type { ProcessSamples, SampledEvent } from "./interval-batch.js";
+import { type ProcessSamples, type SampledEvent, threadOf } from "./interval-batch.js";
 import type { StreamFault, StreamParser } from "./stream-parser.js";
 
 export interface PerfSink {
@@ -89,7 +89,7 @@ export class PerfStreamParser implements StreamParser {
     // Of `pid/tid` a lone number is the tid, which for most threads of most programs is the pid too.
     const samples = this.sink.process(id(pid === "" ? tid : pid, 0), comm, 1);
     if (!samples) return;
-    const thread = { comm, tid: id(tid, -1), cpu: id(cpu, -1) };
+    const thread = threadOf(comm, id(tid, -1), id(cpu, -1));
     samples.add(this.stack(samples, event), thread, 1, sampledEvent(event.header));
   }
 

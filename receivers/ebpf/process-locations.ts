@@ -8,13 +8,10 @@ export type FrameType = "native" | "kernel";
 /** Finds the place of an address of one process; `file` is "" where the stream doesn't say in which file it is. */
 export type Locate = (address: bigint, file: string) => CodePlace | undefined;
 
-/** A frame as it stands in the stream, or as it was read before: what is equal is the same key. */
-type FrameKey = string | FrameText;
-
 /** What the processes of a batch have in common: kernel frames are the same in all of them. */
 export class SharedLocations {
   readonly builder: ProfilesBuilder;
-  readonly kernel = new Map<FrameKey, number>();
+  readonly kernel = new Map<string, number>();
   readonly mappings = new Map<CodeMapping | string, number>();
   readonly types: Readonly<Record<FrameType, readonly number[]>>;
 
@@ -30,8 +27,8 @@ export class ProcessLocations {
   private readonly builder: ProfilesBuilder;
   private readonly shared: SharedLocations;
   private readonly locate: Locate;
-  private readonly leaves = new Map<FrameKey, number>();
-  private readonly callers = new Map<FrameKey, number>();
+  private readonly leaves = new Map<string, number>();
+  private readonly callers = new Map<string, number>();
 
   constructor(shared: SharedLocations, locate: Locate) {
     this.builder = shared.builder;
@@ -40,9 +37,10 @@ export class ProcessLocations {
   }
 
   /**
-   * The location of a frame. An address that isn't a leaf's is where the call returns to; the call itself is before it.
+   * The location of a frame, of which `key` is all that the stream says; `parse` reads that. An address that isn't a leaf's
+   * is where the call returns to; the call itself is before it.
    */
-  of<Key extends FrameKey>(type: FrameType, isLeaf: boolean, key: Key, parse: (key: Key) => FrameText): number {
+  of(type: FrameType, isLeaf: boolean, key: string, parse: (key: string) => FrameText): number {
     const known = type === "kernel" ? this.shared.kernel : isLeaf ? this.leaves : this.callers;
     let location = known.get(key);
     if (location === undefined) {

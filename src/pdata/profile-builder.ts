@@ -25,6 +25,7 @@ const maxSpare = 8;
 const maxSpareBytes = 256 * 1024;
 
 const noIndices: readonly number[] = [];
+const noTimestamps: readonly bigint[] = [];
 
 /** One profile of a batch being built. */
 export class ProfileBuilder {
@@ -67,30 +68,33 @@ export class ProfileBuilder {
     attributes: readonly number[] = noIndices,
     link = 0,
     values: readonly (bigint | number)[] = noIndices,
-    timestamps: readonly bigint[] = [],
+    timestamps: readonly bigint[] = noTimestamps,
   ): void {
     const out = this.message;
-    out.message(2, () => {
-      if (stack !== 0) {
-        out.tag(1, VARINT);
-        out.varint(stack);
+    const start = begin(out, 2);
+    if (stack !== 0) {
+      out.tag(1, VARINT);
+      out.varint(stack);
+    }
+    if (attributes.length > 0) packed(out, 2, attributes);
+    if (link !== 0) {
+      out.tag(3, VARINT);
+      out.varint(link);
+    }
+    if (values.length > 0) {
+      const valuesStart = begin(out, 4);
+      for (const value of values) {
+        if (typeof value === "number" && value >= 0 && (value | 0) === value) out.varint(value);
+        else out.varint64(BigInt(value));
       }
-      if (attributes.length > 0) packed(out, 2, attributes);
-      if (link !== 0) {
-        out.tag(3, VARINT);
-        out.varint(link);
-      }
-      if (values.length > 0) {
-        out.message(4, () => {
-          for (const value of values) out.varint64(BigInt(value));
-        });
-      }
-      if (timestamps.length > 0) {
-        out.tag(5, LEN);
-        out.varint(8 * timestamps.length);
-        for (const timestamp of timestamps) out.fixed64(timestamp);
-      }
-    });
+      out.closeLength(valuesStart);
+    }
+    if (timestamps.length > 0) {
+      out.tag(5, LEN);
+      out.varint(8 * timestamps.length);
+      for (const timestamp of timestamps) out.fixed64(timestamp);
+    }
+    out.closeLength(start);
     this.sampleCount++;
   }
 
@@ -124,6 +128,14 @@ function payloadHead(payload: { readonly format: string; readonly bytes: Buffer 
   return head;
 }
 
+/** Begins a message, whose length `closeLength` puts where this returns. */
+function begin(out: Writer, field: number): number {
+  out.tag(field, LEN);
+  const start = out.pos;
+  out.varint(0);
+  return start;
+}
+
 /** All but the sample type. */
 function writeHead(out: Writer, builder: DictionaryBuilder, fields: ProfileFields): void {
   if (fields.timeUnixNano) {
@@ -144,9 +156,7 @@ function writeHead(out: Writer, builder: DictionaryBuilder, fields: ProfileField
 function valueType(out: Writer, builder: DictionaryBuilder, field: number, { type, unit }: ValueType): void {
   const typeIndex = builder.string(type);
   const unitIndex = builder.string(unit);
-  out.tag(field, LEN);
-  const start = out.pos;
-  out.varint(0);
+  const start = begin(out, field);
   if (typeIndex !== 0) {
     out.tag(1, VARINT);
     out.varint(typeIndex);

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readlinkSync, readSync } from "node:fs";
+import { closeSync, existsSync, openSync, readlinkSync, readSync } from "node:fs";
 import { join } from "node:path";
 
 /** The kernel's unit of time towards programs (USER_HZ), whatever its timer's rate. */
@@ -44,7 +44,9 @@ export function readProcFile(path: string, maxBytes: number): string | undefined
 
 /** undefined where there is no such process. */
 export function readStat(proc: string, pid: number): ProcessStat | undefined {
-  return parseStat(readProcFile(join(proc, String(pid), "stat"), 4096) ?? "");
+  const path = join(proc, String(pid), "stat");
+  // Most that are asked for are gone; an error with its stack costs ten times what the question does.
+  return existsSync(path) ? parseStat(readProcFile(path, 4096) ?? "") : undefined;
 }
 
 /** comm stands in parentheses and may hold any of them: what counts is the last one. */

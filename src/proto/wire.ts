@@ -233,10 +233,19 @@ export class Writer {
   }
 
   varint64(value: bigint): void {
+    // In halves: a step with a bigint makes a new one. What a double holds is cut without any.
+    const whole = Number(value);
+    if (whole >= 0 && whole <= Number.MAX_SAFE_INTEGER) {
+      const low = whole >>> 0;
+      this.halves(low, (whole - low) / 2 ** 32);
+    } else this.halves(Number(BigInt.asUintN(32, value)), Number(BigInt.asUintN(32, value >> 32n)));
+  }
+
+  /** A varint of 64 bits from its halves, both unsigned. */
+  private halves(lowHalf: number, highHalf: number): void {
     this.ensure(10);
-    // In halves: a step with a bigint makes a new one.
-    let low = Number(BigInt.asUintN(32, value));
-    let high = Number(BigInt.asUintN(32, value >> 32n));
+    let low = lowHalf;
+    let high = highHalf;
     while (high !== 0) {
       this.buf[this.pos++] = (low & 0x7f) | 0x80;
       low = ((low >>> 7) | (high << 25)) >>> 0;

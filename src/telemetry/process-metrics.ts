@@ -45,7 +45,8 @@ export function observeProcess(metrics: Metrics, options: ProcessMetricsOptions)
   };
 }
 
-const lagResolutionMs = 50;
+/** Each look wakes the process up: twenty a second would be most of what an idle collector takes. */
+const lagResolutionMs = 200;
 
 /** The worst and the median lag since the last scrape, in seconds. */
 function observeEventLoop(metrics: Metrics): () => void {

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { plainMapAt } from "../../../receivers/ebpf/bpftrace-bytes.js";
 import { BpftraceMapParser } from "../../../receivers/ebpf/bpftrace-map.js";
-import { type FrameText, parseBpftraceFrame } from "../../../receivers/ebpf/frame-text.js";
-import { FrameTexts } from "../../../receivers/ebpf/frame-texts.js";
+import { escaped, readPlainMap, unescaped } from "../../../receivers/ebpf/bpftrace-text.js";
+import type { FrameText } from "../../../receivers/ebpf/frame-text.js";
+import { ParsedTexts } from "../../../receivers/ebpf/parsed-texts.js";
 import type { ProcessLocations } from "../../../receivers/ebpf/process-locations.js";
 import { plainAttributes } from "../../support/plain-profiles.js";
 import { profilesOf } from "../../support/pprof-cases.js";
@@ -148,7 +148,10 @@ describe("a map of bpftrace", () => {
   const read = (line: string) => {
     const found: [string, number][] = [];
     const faults: string[] = [];
-    const locations = { of: (_type: string, _isLeaf: boolean, frame: FrameText) => Number(frame.address) };
+    const locations = {
+      of: (_type: string, _isLeaf: boolean, key: string, parse: (key: string) => FrameText) =>
+        Number(parse(key).address),
+    };
     const parser = new BpftraceMapParser(["pid", "comm", "kstack", "ustack"], {
       process: (pid, comm) => {
         return {
@@ -173,18 +176,25 @@ describe("a map of bpftrace", () => {
   const text = JSON.stringify({ type: "map", data: { "@a": { [`7,work,,${stack}`]: 3, "8,a,\tb,,": 1 } } });
 
   it("is the same whether it can be read where it stands or takes a JSON parser", () => {
-    assert.ok(plainMapAt(Buffer.from(text)) > 0);
+    assert.equal(readPlainMap(text)?.keys.length, 2);
     assert.deepEqual(read(text), whole);
     for (const careful of [text.replace("work", "w\\u006frk"), `${text} `, text.replace('"map"', '  "map"')]) {
-      assert.equal(plainMapAt(Buffer.from(careful)), -1);
+      assert.equal(readPlainMap(careful), undefined);
       assert.deepEqual(read(careful), whole);
     }
   });
 
   it("is read with spaces as bpftrace writes them", () => {
     const spaced = `{"type": "map", "data": {"@a": {"7,work,,\\n    0x40\\n    0x41\\n": 3, "8,a,\\tb,,": 1}}}`;
-    assert.ok(plainMapAt(Buffer.from(spaced)) > 0);
+    assert.equal(readPlainMap(spaced)?.keys.length, 2);
     assert.deepEqual(read(spaced), whole);
+  });
+
+  it("has the same text for what means the same", () => {
+    for (const part of ["\t4011 f", "C\\d+5", "\\t4011", "\\\\t", "plain"])
+      assert.equal(unescaped(escaped(part)), part);
+    assert.equal(escaped("\t4011 f"), JSON.stringify("\t4011 f").slice(1, -1));
+    assert.notEqual(escaped("\\t4011"), escaped("\t4011"));
   });
 
   it("counts a key as often as it comes", () => {
@@ -206,26 +216,27 @@ describe("a map of bpftrace", () => {
       assert.deepEqual(read(text.replace(from, to)), { found: [], faults: ["invalid"] }, to);
     }
   });
+});
 
-  it("has its frames remembered, up to 32,768 of them", () => {
+describe("texts that come again and again", () => {
+  it("are remembered, 32,768 of them and 4 MiB", () => {
     let parsed = 0;
-    const texts = new FrameTexts((text) => {
+    const texts = new ParsedTexts((text) => {
       parsed++;
-      return parseBpftraceFrame(text);
+      return { text };
     });
-    const bytes = (i: number) => Buffer.from(`    0x${i.toString(16)}`);
-    const of = (i: number) => texts.of(bytes(i), 0, bytes(i).length);
+    const of = (i: number) => texts.of(`thread ${i}`);
     assert.equal(of(1), of(1));
-    assert.deepEqual(of(255), { address: 255n, symbol: "", module: "" });
+    assert.deepEqual(of(255), { text: "thread 255" });
     for (let i = 0; i < 100_000; i++) {
       of(i);
-      assert.ok(texts.size <= 32_769);
+      assert.ok(texts.size <= 32_768);
     }
     const before = parsed;
     of(99_999);
     assert.equal(parsed, before);
-    const long = Buffer.alloc(1024 * 1024, "    x");
-    for (let i = 0; i < 6; i++) texts.of(long, i, long.length);
+    const long = "x".repeat(1024 * 1024);
+    for (let i = 0; i < 6; i++) texts.of(long.slice(i));
     assert.ok(texts.size < 6);
   });
 });
