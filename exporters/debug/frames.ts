@@ -1,4 +1,5 @@
 import type { Dictionary } from "../../src/pdata/dictionary.js";
+import { readFunctionName, readFunctions, readStack } from "../../src/pdata/light-reads.js";
 
 /** Longer names are cut: they are keys of tables that must stay small. */
 const maxNameLength = 120;
@@ -6,97 +7,103 @@ const maxNameLength = 120;
 /** Names of one stack that are read; a stack of locations with many lines could unfold to far more than was sent. */
 const maxStackNames = 2048;
 
-/** The functions of one stack. */
-export interface StackNames {
-  /** The innermost; "" if the stack is empty. */
-  readonly self: string;
-  /** Every function once, however often it calls itself. */
-  readonly distinct: readonly string[];
-}
-
-/** Reads stacks of one dictionary as names; each location and stack is read once. */
+/** Reads stacks of one dictionary as names; each location and function is read once. */
 export interface Frames {
-  names(stack: number): StackNames;
+  /** Names by place. */
+  readonly names: readonly string[];
+  /** Places of a stack's functions, the innermost first, each once however often it calls itself. Good until the next call. */
+  placesOf(stack: number): readonly number[];
 }
 
 export function createFrames(dictionary: Dictionary): Frames {
-  const byStack = new Map<number, StackNames>();
-  /** Names, and the stack that had each of them last. */
+  /** Names, and the call of `placesOf` that had each of them last. */
   const names: string[] = [];
   const seenIn: number[] = [];
   const places = new Map<string, number>();
+  /** Places by index of the function; -1 for one without a name. */
+  const ofFunction = new Map<number, number>();
   /** Places of the names of a location. */
-  const byLocation = new Map<number, readonly number[]>();
+  const ofLocation = new Map<number, readonly number[]>();
+  const locations: number[] = [];
+  const found: number[] = [];
+  let calls = 0;
 
   function placeOf(name: string): number {
     let place = places.get(name);
     if (place === undefined) {
       place = names.push(name) - 1;
-      seenIn.push(-1);
+      seenIn.push(0);
       places.set(name, place);
     }
     return place;
   }
 
-  function locationNames(index: number): readonly number[] {
-    let found = byLocation.get(index);
-    if (!found) {
-      found = readLocation(dictionary, index).map(placeOf);
-      byLocation.set(index, found);
+  function placeOfFunction(index: number): number {
+    let place = ofFunction.get(index);
+    if (place === undefined) {
+      const name = dictionary.string(readFunctionName(dictionary, index));
+      place = name === "" ? -1 : placeOf(printable(name));
+      ofFunction.set(index, place);
     }
-    return found;
+    return place;
   }
 
-  function readStack(stack: number): StackNames {
-    const distinct: string[] = [];
-    let read = 0;
-    for (const location of dictionary.stack(stack)) {
-      const found = locationNames(location);
-      read += found.length;
-      for (const place of found) {
-        if (seenIn[place] === stack) continue;
-        seenIn[place] = stack;
-        distinct.push(names[place]);
-      }
-      if (read >= maxStackNames) break;
+  /** The first line of a location is its innermost function; those after it are what that was inlined into. */
+  function readLocation(index: number): readonly number[] {
+    const functions: number[] = [];
+    readFunctions(dictionary, index, functions);
+    const read = functions
+      .slice(0, maxStackNames)
+      .map(placeOfFunction)
+      .filter((place) => place >= 0);
+    return read.length > 0 ? read : [placeOf(unnamed(dictionary, index))];
+  }
+
+  function placesOfLocation(index: number): readonly number[] {
+    let known = ofLocation.get(index);
+    if (!known) {
+      known = readLocation(index);
+      ofLocation.set(index, known);
     }
-    return { self: distinct[0] ?? "", distinct };
+    return known;
   }
 
   return {
-    names(stack) {
-      let found = byStack.get(stack);
-      if (!found) {
-        found = readStack(stack);
-        byStack.set(stack, found);
+    names,
+    placesOf(stack) {
+      calls++;
+      locations.length = 0;
+      found.length = 0;
+      readStack(dictionary, stack, locations);
+      let read = 0;
+      for (let i = 0; i < locations.length && read < maxStackNames; i++) {
+        const ofThis = placesOfLocation(locations[i]);
+        read += ofThis.length;
+        for (let j = 0; j < ofThis.length; j++) {
+          const place = ofThis[j];
+          if (seenIn[place] === calls) continue;
+          seenIn[place] = calls;
+          found.push(place);
+        }
       }
       return found;
     },
   };
 }
 
-/** The first line of a location is its innermost function; those after it are what that was inlined into. */
-function readLocation(dictionary: Dictionary, index: number): readonly string[] {
-  const location = dictionary.location(index);
-  const names: string[] = [];
-  for (const line of location.lines.slice(0, maxStackNames)) {
-    const name = dictionary.string(dictionary.function(line.functionIndex).nameIndex);
-    if (name !== "") names.push(printable(name));
-  }
-  if (names.length > 0) return names;
-  return [unnamed(dictionary, location.mappingIndex, location.address)];
-}
-
 /** `binary+0xaddr`, as far as it is known. */
-function unnamed(dictionary: Dictionary, mapping: number, address: bigint): string {
-  const path = mapping === 0 ? "" : dictionary.string(dictionary.mapping(mapping).filenameIndex);
+function unnamed(dictionary: Dictionary, index: number): string {
+  const { mappingIndex, address } = dictionary.location(index);
+  const path = mappingIndex === 0 ? "" : dictionary.string(dictionary.mapping(mappingIndex).filenameIndex);
   const binary = printable(path.slice(path.lastIndexOf("/") + 1));
   if (address === 0n) return binary === "" ? "[unknown]" : binary;
   return binary === "" ? `0x${address.toString(16)}` : `${binary}+0x${address.toString(16)}`;
 }
 
+const plain = /^[ -~]*$/;
+
 /** Text from outside as it may go to a terminal: one line, no control codes, of bounded length. */
 export function printable(text: string): string {
-  const clean = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\uFFFD");
+  const clean = plain.test(text) ? text : text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\uFFFD");
   return clean.length <= maxNameLength ? clean : `${clean.slice(0, maxNameLength - 1)}…`;
 }

@@ -1,7 +1,7 @@
 import { findAttribute } from "../../src/pdata/any-value.js";
 import type { SampleColumns } from "../../src/pdata/columns.js";
 import type { Profile, Profiles, ResourceProfiles } from "../../src/pdata/profiles.js";
-import { createFrames, type Frames, printable, type StackNames } from "./frames.js";
+import { createFrames, type Frames, printable } from "./frames.js";
 
 /** What one interval may hold; what comes beyond is summed, but not told apart. */
 export interface HotLimits {
@@ -51,6 +51,9 @@ interface Table extends HotTable {
   cutSelf: number;
 }
 
+/** null for a function that found no room. */
+type Rows = Map<number, FunctionRow | null>;
+
 export function createHotFunctions(limits: HotLimits = defaultLimits): HotFunctions {
   let tables = new Map<string, Table>();
   let functionCount = 0;
@@ -78,36 +81,49 @@ export function createHotFunctions(limits: HotLimits = defaultLimits): HotFuncti
     return row;
   }
 
-  function addStack(table: Table, stack: StackNames, value: number): void {
+  /** `rows`: those of the table by place of their names, as far as they were looked for. */
+  function addStack(table: Table, rows: Rows, { names }: Frames, places: readonly number[], value: number): void {
     table.sum += value;
-    if (stack.distinct.length === 0) return;
-    const self = rowFor(table, stack.self);
-    if (self) self.self += value;
-    else table.cutSelf += value;
-    for (const name of stack.distinct) {
-      const row = rowFor(table, name);
+    for (let i = 0; i < places.length; i++) {
+      const place = places[i];
+      let row = rows.get(place);
+      if (row === undefined) {
+        row = rowFor(table, names[place]) ?? null;
+        rows.set(place, row);
+      }
       if (row) row.total += value;
+      if (i > 0) continue;
+      if (row) row.self += value;
+      else table.cutSelf += value;
     }
   }
 
-  function addProfile(service: string, profile: Profile, frames: Frames): void {
+  function addProfile(service: string, profile: Profile, frames: Frames, rowsOf: Map<Table, Rows>): void {
     const table = tableFor(service, profile);
     if (!table) {
       samplesCut += profile.sampleCount;
       return;
     }
+    let rows = rowsOf.get(table);
+    if (!rows) {
+      rows = new Map();
+      rowsOf.set(table, rows);
+    }
     const before = table.sum;
-    for (const [stack, value] of sumByStack(profile.columns())) addStack(table, frames.names(stack), value);
+    for (const [stack, value] of sumByStack(profile.columns())) {
+      addStack(table, rows, frames, frames.placesOf(stack), value);
+    }
     table.cpuNanos += (table.sum - before) * cpuNanosPerSample(profile);
   }
 
   return {
     add(profiles) {
       const frames = createFrames(profiles.dictionary);
+      const rowsOf = new Map<Table, Rows>();
       for (const resource of profiles.resources) {
         const service = serviceOf(resource);
         for (const scope of resource.scopes) {
-          for (const profile of scope.profiles) addProfile(service, profile, frames);
+          for (const profile of scope.profiles) addProfile(service, profile, frames, rowsOf);
         }
       }
     },

@@ -9,6 +9,8 @@ export interface LocationScan {
   unnamedCount: number;
 }
 
+const noBytes = Buffer.alloc(0);
+
 export function scanLocations(dictionary: Dictionary): LocationScan {
   const isUnnamed = new Uint8Array(dictionary.count(LOCATION));
   let unnamedCount = 0;
@@ -58,10 +60,11 @@ export function countFrames(dictionary: Dictionary, { isUnnamed, unnamedCount }:
   const stacks = dictionary.count(STACK);
   const all = new Int32Array(stacks);
   const unnamed = new Int32Array(stacks);
+  const reader = new Reader(noBytes, 0, 0);
   for (let index = 0; index < stacks; index++) {
     dictionary.locate(STACK, index);
-    const { atBuf, atStart, atEnd } = dictionary;
-    const reader = new Reader(atBuf, atStart, atEnd);
+    const { atBuf } = dictionary;
+    reader.reset(atBuf, dictionary.atStart, dictionary.atEnd);
     while (reader.next()) {
       if (reader.field !== 1) {
         reader.skip();

@@ -1,4 +1,5 @@
 import type { Dictionary } from "../../src/pdata/dictionary.js";
+import { readStack } from "../../src/pdata/light-reads.js";
 import type { Profiles } from "../../src/pdata/profiles.js";
 import { LOCATION, MAPPING, STACK } from "../../src/pdata/tables.js";
 import { Reader } from "../../src/proto/wire.js";
@@ -23,14 +24,17 @@ export interface ProcessOfMapping {
 /** Most processes that are remembered for one mapping. */
 export const maxProcesses = 128;
 
+const noBytes = Buffer.alloc(0);
+
 /** Locations that may be named, by mapping. */
 export function groupByMapping(dictionary: Dictionary, { isUnnamed }: LocationScan): MappingGroup[] {
   const groups: (MappingGroup | undefined)[] = new Array(dictionary.count(MAPPING));
   const isNative = nativeTest(dictionary);
+  const reader = new Reader(noBytes, 0, 0);
   for (let index = 1; index < isUnnamed.length; index++) {
     if (isUnnamed[index] === 0) continue;
     dictionary.locate(LOCATION, index);
-    const reader = new Reader(dictionary.atBuf, dictionary.atStart, dictionary.atEnd);
+    reader.reset(dictionary.atBuf, dictionary.atStart, dictionary.atEnd);
     let mappingIndex = 0;
     let address = 0;
     let native = true;
@@ -38,8 +42,8 @@ export function groupByMapping(dictionary: Dictionary, { isUnnamed }: LocationSc
       if (reader.field === 1) mappingIndex = reader.int32();
       else if (reader.field === 2) address = (reader.skipVarintHigh() >>> 0) * 4294967296 + (reader.low >>> 0);
       else if (reader.field === 4) {
-        const list = reader.message();
-        while (list.pos < list.end) native = isNative(list.int32()) && native;
+        const end = reader.length() + reader.pos;
+        while (reader.pos < end) native = isNative(reader.int32()) && native;
       } else reader.skip();
     }
     // Past 2^53 there are no addresses of programs, only the kernel's.
@@ -102,12 +106,15 @@ function mappingsByStack(
   const mappingOf = new Int32Array(dictionary.count(LOCATION));
   for (const { mappingIndex, locations } of groups) for (const index of locations) mappingOf[index] = mappingIndex;
   const known: (readonly number[] | undefined)[] = new Array(dictionary.count(STACK));
+  const locations: number[] = [];
   return (stack) => {
     const before = known[stack];
     if (before) return before;
     const found: number[] = [];
-    for (const location of dictionary.stack(stack)) {
-      const mapping = mappingOf[location];
+    locations.length = 0;
+    readStack(dictionary, stack, locations);
+    for (let i = 0; i < locations.length; i++) {
+      const mapping = mappingOf[locations[i]];
       if (mapping !== 0 && !found.includes(mapping)) found.push(mapping);
     }
     known[stack] = found;

@@ -55,8 +55,11 @@ export class Names {
 
   /** What is known of a binary; undefined if nothing is. */
   known(key: string): KnownBinary | undefined {
-    const identity = this.targets.get(key)?.identity ?? "";
-    if (identity === "") return undefined;
+    const state = this.targets.get(key);
+    if (!state || state.identity === "") return undefined;
+    const { identity } = state;
+    this.targets.delete(key);
+    this.targets.set(key, state);
     const known = this.cache.get(identity);
     if (!known?.isStripped || this.settings.clock.now() - known.sinceMs < this.settings.negativeTtlMs) return known;
     // Its symbols may have been put somewhere since.

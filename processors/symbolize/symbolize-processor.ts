@@ -34,7 +34,9 @@ export interface SymbolizeParts {
 interface Wanted {
   readonly group: MappingGroup;
   readonly binary: BinaryOfMapping;
-  targets: readonly Target[];
+  readonly targets: readonly Target[];
+  /** True if nothing has to be looked up. */
+  readonly isKnown: boolean;
 }
 
 /** Names native frames that came as addresses, as far as that is possible in `timeout`. */
@@ -86,18 +88,22 @@ export function createSymbolizeProcessor(
       if (binary.buildKey !== "") {
         const isKnown = isComplete(names.known(binary.buildKey), binary, group);
         const targets = [targetOfBuild(binary, isKnown ? [] : processesOf(group.mappingIndex).values())];
-        return { group, binary, targets };
+        return { group, binary, targets, isKnown };
       }
-      if (!config.without_build_id || config.sources.proc === "") return { group, binary, targets: [] };
+      if (!config.without_build_id || config.sources.proc === "") {
+        return { group, binary, targets: [], isKnown: false };
+      }
       const startOf = (pid: number): string | undefined => startTimes.of(pid, newestMs);
-      return { group, binary, targets: targetsOfProcesses(binary, processesOf(group.mappingIndex), startOf) };
+      const targets = targetsOfProcesses(binary, processesOf(group.mappingIndex), startOf);
+      return { group, binary, targets, isKnown: false };
     });
   }
 
   /** undefined if nothing has to be waited for. */
   function lookUpAll(wanted: readonly Wanted[]): Promise<unknown> | undefined {
     const pending = new Set<Promise<void>>();
-    for (const { targets, group, binary } of wanted) {
+    for (const { targets, group, binary, isKnown } of wanted) {
+      if (isKnown) continue;
       for (const target of targets) {
         const { pending: later } = names.lookUp(target, group.addresses, binary.range);
         if (later) pending.add(later);

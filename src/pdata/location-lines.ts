@@ -2,6 +2,8 @@ import { LEN, Reader, VARINT, Writer } from "../proto/wire.js";
 import { Dictionary, type DictLine } from "./dictionary.js";
 import { LOCATION, TABLES } from "./tables.js";
 
+const noBytes = Buffer.alloc(0);
+
 /**
  * The dictionary with these locations (by index) having these lines, innermost inlined function first. Everything else
  * keeps its bytes and its index. `dictionary` itself stays as it is.
@@ -9,6 +11,7 @@ import { LOCATION, TABLES } from "./tables.js";
 export function withLocationLines(dictionary: Dictionary, lines: ReadonlyMap<number, readonly DictLine[]>): Dictionary {
   const out = new Writer(dictionary.byteSize + 16 * lines.size + 64);
   let location = 0;
+  const content = new Reader(noBytes, 0, 0);
   for (const part of dictionary.content()) {
     const reader = new Reader(part, 0, part.length);
     let copied = 0;
@@ -21,8 +24,10 @@ export function withLocationLines(dictionary: Dictionary, lines: ReadonlyMap<num
         continue;
       }
       out.raw(part, copied, fieldStart);
-      writeLocation(out, reader.message(), replacement);
-      copied = reader.pos;
+      const end = reader.length() + reader.pos;
+      writeLocation(out, content.reset(part, reader.pos, end), replacement);
+      reader.pos = end;
+      copied = end;
     }
     out.raw(part, copied, part.length);
   }
@@ -33,23 +38,23 @@ export function withLocationLines(dictionary: Dictionary, lines: ReadonlyMap<num
 
 /** The location with other lines than it had; its other fields, unknown ones too, are copied. */
 function writeLocation(out: Writer, location: Reader, lines: readonly DictLine[]): void {
-  out.message(LOCATION, () => {
-    while (location.next()) {
-      const { fieldStart, field } = location;
-      location.skip();
-      if (field !== 3) out.raw(location.buf, fieldStart, location.pos);
+  const start = out.begin(LOCATION);
+  while (location.next()) {
+    const { fieldStart, field } = location;
+    location.skip();
+    if (field !== 3) out.raw(location.buf, fieldStart, location.pos);
+  }
+  for (const { functionIndex, line, column } of lines) {
+    const lineStart = out.begin(3);
+    if (functionIndex !== 0) {
+      out.tag(1, VARINT);
+      out.varint(functionIndex);
     }
-    for (const line of lines) {
-      out.message(3, () => {
-        if (line.functionIndex !== 0) {
-          out.tag(1, VARINT);
-          out.varint(line.functionIndex);
-        }
-        writeField(out, 2, line.line);
-        writeField(out, 3, line.column);
-      });
-    }
-  });
+    writeField(out, 2, line);
+    writeField(out, 3, column);
+    out.closeLength(lineStart);
+  }
+  out.closeLength(start);
 }
 
 function writeField(out: Writer, field: number, value: bigint): void {

@@ -71,7 +71,7 @@ export class ProfileBuilder {
     timestamps: readonly bigint[] = noTimestamps,
   ): void {
     const out = this.message;
-    const start = begin(out, 2);
+    const start = out.begin(2);
     if (stack !== 0) {
       out.tag(1, VARINT);
       out.varint(stack);
@@ -82,7 +82,7 @@ export class ProfileBuilder {
       out.varint(link);
     }
     if (values.length > 0) {
-      const valuesStart = begin(out, 4);
+      const valuesStart = out.begin(4);
       for (const value of values) {
         if (typeof value === "number" && value >= 0 && (value | 0) === value) out.varint(value);
         else out.varint64(BigInt(value));
@@ -128,14 +128,6 @@ function payloadHead(payload: { readonly format: string; readonly bytes: Buffer 
   return head;
 }
 
-/** Begins a message, whose length `closeLength` puts where this returns. */
-function begin(out: Writer, field: number): number {
-  out.tag(field, LEN);
-  const start = out.pos;
-  out.varint(0);
-  return start;
-}
-
 /** All but the sample type. */
 function writeHead(out: Writer, builder: DictionaryBuilder, fields: ProfileFields): void {
   if (fields.timeUnixNano) {
@@ -156,7 +148,7 @@ function writeHead(out: Writer, builder: DictionaryBuilder, fields: ProfileField
 function valueType(out: Writer, builder: DictionaryBuilder, field: number, { type, unit }: ValueType): void {
   const typeIndex = builder.string(type);
   const unitIndex = builder.string(unit);
-  const start = begin(out, field);
+  const start = out.begin(field);
   if (typeIndex !== 0) {
     out.tag(1, VARINT);
     out.varint(typeIndex);
@@ -176,9 +168,7 @@ function number64(out: Writer, field: number, value: bigint | undefined): void {
 
 function packed(out: Writer, field: number, list: readonly number[]): void {
   out.ensure(5 * list.length + 12);
-  out.tag(field, LEN);
-  const start = out.pos;
-  out.varint(0);
+  const start = out.begin(field);
   for (const index of list) out.pos = writeVarint(out.buf, out.pos, index);
   out.closeLength(start);
 }

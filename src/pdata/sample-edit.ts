@@ -176,28 +176,43 @@ function sums(buf: Buffer, pieces: readonly number[]): bigint[] {
 /** Gives stacks of equal content the index of the first one seen. */
 class StackIdentity {
   private readonly dictionary: Dictionary;
-  private readonly contents = new OutTable(STACK);
-  /** Per stack of the dictionary, 1 + the index of its first equal; 0 = not seen. */
-  private readonly known: Int32Array;
-  private readonly first: number[] = [0];
+  private alone = -1;
+  private several: Several | undefined;
 
   constructor(dictionary: Dictionary) {
     this.dictionary = dictionary;
-    this.known = new Int32Array(Math.max(dictionary.stackCount, 1));
   }
 
   of(index: number): number {
-    const known = this.known[index];
-    return known !== 0 ? known - 1 : this.find(index);
+    // Most profiles of a host are of one sample: nothing to compare it with, and no tables to be made.
+    if (this.alone < 0) this.alone = index;
+    if (this.alone === index) return index;
+    this.several ??= severalOf(this.dictionary, this.alone);
+    const known = this.several.known[index];
+    return known !== 0 ? known - 1 : find(this.several, this.dictionary, index);
   }
+}
 
-  private find(index: number): number {
-    const entry = this.dictionary.entry(STACK, index);
-    const number = this.contents.add(entry.buf, entry.pos, entry.end);
-    if (number === this.first.length) this.first.push(index);
-    this.known[index] = this.first[number] + 1;
-    return this.first[number];
-  }
+interface Several {
+  readonly contents: OutTable;
+  /** Per stack of the dictionary, 1 + the index of its first equal; 0 = not seen. */
+  readonly known: Int32Array;
+  readonly first: number[];
+}
+
+function severalOf(dictionary: Dictionary, alone: number): Several {
+  const known = new Int32Array(Math.max(dictionary.stackCount, 1));
+  const several = { contents: new OutTable(STACK), known, first: [0] };
+  find(several, dictionary, alone);
+  return several;
+}
+
+function find({ contents, known, first }: Several, dictionary: Dictionary, index: number): number {
+  dictionary.locate(STACK, index);
+  const number = contents.add(dictionary.atBuf, dictionary.atStart, dictionary.atEnd);
+  if (number === first.length) first.push(index);
+  known[index] = first[number] + 1;
+  return first[number];
 }
 
 const untouched = -3;

@@ -15,9 +15,9 @@ export const LEN = 2;
 export const FIXED32 = 5;
 
 export class Reader {
-  readonly buf: Buffer;
+  buf: Buffer;
   pos: number;
-  readonly end: number;
+  end: number;
   /** Where the field last read by `next` began (its tag), and its number and wire type. */
   fieldStart = 0;
   field = 0;
@@ -27,6 +27,14 @@ export class Reader {
     this.buf = buf;
     this.pos = start;
     this.end = end;
+  }
+
+  /** From now on it reads another message: a loop over many needs no object for each. */
+  reset(buf: Buffer, start: number, end: number): this {
+    this.buf = buf;
+    this.pos = start;
+    this.end = end;
+    return this;
   }
 
   /** Moves to the next field's value; false at the end. */
@@ -289,11 +297,17 @@ export class Writer {
     this.pos += length;
   }
 
+  /** Begins a message; `closeLength` of what this returns ends it. */
+  begin(field: number): number {
+    this.tag(field, LEN);
+    const lengthPos = this.pos;
+    this.varint(0);
+    return lengthPos;
+  }
+
   /** Writes a message whose content `write` appends; the length is put in front afterwards. */
   message(field: number, write: (writer: Writer) => void): void {
-    this.tag(field, LEN);
-    const start = this.pos;
-    this.varint(0);
+    const start = this.begin(field);
     write(this);
     this.closeLength(start);
   }
