@@ -11,12 +11,14 @@ const maxStackNames = 2048;
 export interface Frames {
   /** Names by place. */
   readonly names: readonly string[];
-  /** Places of a stack's functions, the innermost first, each once however often it calls itself. Good until the next call. */
-  placesOf(stack: number): readonly number[];
+  /** Places of the functions of the stack that was read last, the innermost first, each once however often it calls itself. */
+  readonly places: readonly number[];
+  /** Reads a stack; returns how many of `places` are its. */
+  read(stack: number): number;
 }
 
 export function createFrames(dictionary: Dictionary): Frames {
-  /** Names, and the call of `placesOf` that had each of them last. */
+  /** Names, and the call of `read` that had each of them last. */
   const names: string[] = [];
   const seenIn: number[] = [];
   const places = new Map<string, number>();
@@ -25,6 +27,7 @@ export function createFrames(dictionary: Dictionary): Frames {
   /** Places of the names of a location. */
   const ofLocation = new Map<number, readonly number[]>();
   const locations: number[] = [];
+  const functions: number[] = [];
   const found: number[] = [];
   let calls = 0;
 
@@ -50,13 +53,14 @@ export function createFrames(dictionary: Dictionary): Frames {
 
   /** The first line of a location is its innermost function; those after it are what that was inlined into. */
   function readLocation(index: number): readonly number[] {
-    const functions: number[] = [];
-    readFunctions(dictionary, index, functions);
-    const read = functions
-      .slice(0, maxStackNames)
-      .map(placeOfFunction)
-      .filter((place) => place >= 0);
-    return read.length > 0 ? read : [placeOf(unnamed(dictionary, index))];
+    const count = Math.min(readFunctions(dictionary, index, functions), maxStackNames);
+    const read: number[] = [];
+    for (let i = 0; i < count; i++) {
+      const place = placeOfFunction(functions[i]);
+      if (place >= 0) read.push(place);
+    }
+    if (read.length === 0) read.push(placeOf(unnamed(dictionary, index)));
+    return read;
   }
 
   function placesOfLocation(index: number): readonly number[] {
@@ -70,23 +74,23 @@ export function createFrames(dictionary: Dictionary): Frames {
 
   return {
     names,
-    placesOf(stack) {
+    places: found,
+    read(stack) {
       calls++;
-      locations.length = 0;
-      found.length = 0;
-      readStack(dictionary, stack, locations);
+      const depth = readStack(dictionary, stack, locations);
+      let count = 0;
       let read = 0;
-      for (let i = 0; i < locations.length && read < maxStackNames; i++) {
+      for (let i = 0; i < depth && read < maxStackNames; i++) {
         const ofThis = placesOfLocation(locations[i]);
         read += ofThis.length;
         for (let j = 0; j < ofThis.length; j++) {
           const place = ofThis[j];
           if (seenIn[place] === calls) continue;
           seenIn[place] = calls;
-          found.push(place);
+          found[count++] = place;
         }
       }
-      return found;
+      return count;
     },
   };
 }

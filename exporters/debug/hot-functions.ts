@@ -51,8 +51,11 @@ interface Table extends HotTable {
   cutSelf: number;
 }
 
-/** null for a function that found no room. */
-type Rows = Map<number, FunctionRow | null>;
+/** By place of a name: the table in which it was looked for last, and its row there; undefined where it found no room. */
+interface Rows {
+  readonly tables: Table[];
+  readonly found: (FunctionRow | undefined)[];
+}
 
 export function createHotFunctions(limits: HotLimits = defaultLimits): HotFunctions {
   let tables = new Map<string, Table>();
@@ -81,16 +84,15 @@ export function createHotFunctions(limits: HotLimits = defaultLimits): HotFuncti
     return row;
   }
 
-  /** `rows`: those of the table by place of their names, as far as they were looked for. */
-  function addStack(table: Table, rows: Rows, { names }: Frames, places: readonly number[], value: number): void {
+  function addStack(table: Table, { names, places }: Frames, rows: Rows, count: number, value: number): void {
     table.sum += value;
-    for (let i = 0; i < places.length; i++) {
+    for (let i = 0; i < count; i++) {
       const place = places[i];
-      let row = rows.get(place);
-      if (row === undefined) {
-        row = rowFor(table, names[place]) ?? null;
-        rows.set(place, row);
+      if (rows.tables[place] !== table) {
+        rows.tables[place] = table;
+        rows.found[place] = rowFor(table, names[place]);
       }
+      const row = rows.found[place];
       if (row) row.total += value;
       if (i > 0) continue;
       if (row) row.self += value;
@@ -98,32 +100,27 @@ export function createHotFunctions(limits: HotLimits = defaultLimits): HotFuncti
     }
   }
 
-  function addProfile(service: string, profile: Profile, frames: Frames, rowsOf: Map<Table, Rows>): void {
+  function addProfile(service: string, profile: Profile, frames: Frames, rows: Rows): void {
     const table = tableFor(service, profile);
     if (!table) {
       samplesCut += profile.sampleCount;
       return;
     }
-    let rows = rowsOf.get(table);
-    if (!rows) {
-      rows = new Map();
-      rowsOf.set(table, rows);
-    }
     const before = table.sum;
-    for (const [stack, value] of sumByStack(profile.columns())) {
-      addStack(table, rows, frames, frames.placesOf(stack), value);
-    }
+    const columns = profile.columns();
+    if (columns.length === 1) addStack(table, frames, rows, frames.read(columns.stack[0]), valueOf(columns, 0));
+    else for (const [stack, value] of sumByStack(columns)) addStack(table, frames, rows, frames.read(stack), value);
     table.cpuNanos += (table.sum - before) * cpuNanosPerSample(profile);
   }
 
   return {
     add(profiles) {
       const frames = createFrames(profiles.dictionary);
-      const rowsOf = new Map<Table, Rows>();
+      const rows: Rows = { tables: [], found: [] };
       for (const resource of profiles.resources) {
         const service = serviceOf(resource);
         for (const scope of resource.scopes) {
-          for (const profile of scope.profiles) addProfile(service, profile, frames, rowsOf);
+          for (const profile of scope.profiles) addProfile(service, profile, frames, rows);
         }
       }
     },
@@ -137,19 +134,23 @@ export function createHotFunctions(limits: HotLimits = defaultLimits): HotFuncti
   };
 }
 
-/** A sample without values counts one for each of its timestamps. Sums are for display: doubles will do. */
 function sumByStack(columns: SampleColumns): Map<number, number> {
   const sums = new Map<number, number>();
-  const { stack, valueStart, values, timestampStart } = columns;
+  const { stack } = columns;
   for (let row = 0; row < columns.length; row++) {
-    let value = 0;
-    const first = valueStart[row];
-    const end = valueStart[row + 1];
-    if (first === end) value = timestampStart[row + 1] - timestampStart[row];
-    for (let i = first; i < end; i++) value += Number(values[i]);
-    sums.set(stack[row], (sums.get(stack[row]) ?? 0) + value);
+    sums.set(stack[row], (sums.get(stack[row]) ?? 0) + valueOf(columns, row));
   }
   return sums;
+}
+
+/** A sample without values counts one for each of its timestamps. Sums are for display: doubles will do. */
+function valueOf({ valueStart, values, timestampStart }: SampleColumns, row: number): number {
+  let value = 0;
+  const first = valueStart[row];
+  const end = valueStart[row + 1];
+  if (first === end) value = timestampStart[row + 1] - timestampStart[row];
+  for (let i = first; i < end; i++) value += Number(values[i]);
+  return value;
 }
 
 function cpuNanosPerSample(profile: Profile): number {

@@ -111,9 +111,8 @@ function mappingsByStack(
     const before = known[stack];
     if (before) return before;
     const found: number[] = [];
-    locations.length = 0;
-    readStack(dictionary, stack, locations);
-    for (let i = 0; i < locations.length; i++) {
+    const count = readStack(dictionary, stack, locations);
+    for (let i = 0; i < count; i++) {
       const mapping = mappingOf[locations[i]];
       if (mapping !== 0 && !found.includes(mapping)) found.push(mapping);
     }

@@ -34,9 +34,11 @@ export class BpftraceMapParser implements StreamParser {
   private readonly scalars: readonly MapKeyPart[];
   private readonly stacks: readonly MapKeyPart[];
   private readonly pattern: RegExp;
-  /** Frames of the key at hand as they stand in the line, which stack each is of, and its locations. Used again for every key. */
+  /** Frames of the key at hand as they stand in the line, and which stack each is of; used again for every key. */
   private readonly frames: string[] = [];
   private readonly stackOf: number[] = [];
+  private frameCount = 0;
+  /** Its locations, used again likewise. */
   private readonly locations: number[] = [];
   /** null for what isn't as `mapKey` says. */
   private readonly heads = new ParsedTexts((text) => this.head(unescaped(text)));
@@ -103,8 +105,7 @@ export class BpftraceMapParser implements StreamParser {
   /** Finds the frames of a key; returns what stands before the stacks, a comma at its end. */
   private scan(parts: readonly string[]): string | undefined {
     const { frames, stackOf } = this;
-    frames.length = 0;
-    stackOf.length = 0;
+    let count = 0;
     let stack = 0;
     // Behind the newline that ends the last frame is nothing.
     const end = parts.length > 1 && parts[parts.length - 1] === "" ? parts.length - 1 : parts.length;
@@ -112,8 +113,8 @@ export class BpftraceMapParser implements StreamParser {
       const part = parts[i];
       const first = part.charCodeAt(0);
       if (first === space || first === backslash) {
-        frames.push(part);
-        stackOf.push(stack);
+        frames[count] = part;
+        stackOf[count++] = stack;
       } else if (onlyCommas.test(part)) stack += part.length;
       else return undefined;
     }
@@ -125,7 +126,8 @@ export class BpftraceMapParser implements StreamParser {
       if (!head.endsWith(",")) return undefined;
       head = head.slice(0, -1);
     }
-    for (let i = 0; i < stackOf.length; i++) stackOf[i] += missing;
+    for (let i = 0; i < count; i++) stackOf[i] += missing;
+    this.frameCount = count;
     return head;
   }
 
@@ -141,17 +143,18 @@ export class BpftraceMapParser implements StreamParser {
   private add({ pid, thread }: Head, count: number): void {
     const samples = this.sink.process(pid, thread.comm, count);
     if (!samples) return;
-    const { frames, stackOf, stacks, locations } = this;
-    locations.length = 0;
-    for (let i = 0; i < frames.length; i++) {
-      if (stacks[stackOf[i]] === "kstack") locations.push(samples.locations.of("kernel", true, frames[i], parse));
+    const { frames, stackOf, stacks, locations, frameCount } = this;
+    let depth = 0;
+    for (let i = 0; i < frameCount; i++) {
+      if (stacks[stackOf[i]] === "kstack") locations[depth++] = samples.locations.of("kernel", true, frames[i], parse);
     }
-    const leafAt = locations.length;
-    for (let i = 0; i < frames.length; i++) {
+    const leafAt = depth;
+    for (let i = 0; i < frameCount; i++) {
       if (stacks[stackOf[i]] === "kstack") continue;
-      locations.push(samples.locations.of("native", locations.length === leafAt, frames[i], parse));
+      locations[depth] = samples.locations.of("native", depth === leafAt, frames[i], parse);
+      depth++;
     }
-    samples.add(locations, thread, count);
+    samples.add(locations, depth, thread, count);
   }
 }
 

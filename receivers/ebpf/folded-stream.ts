@@ -60,7 +60,7 @@ export class FoldedStreamParser implements StreamParser {
       stack.push(samples.locations.of(type, true, frame, parseName));
     }
     const tid = match?.[3] === undefined ? -1 : Number(match[3]);
-    samples.add(stack.reverse(), threadOf(comm, tid, -1), count);
+    samples.add(stack.reverse(), stack.length, threadOf(comm, tid, -1), count);
   }
 }
 

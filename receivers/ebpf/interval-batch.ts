@@ -18,10 +18,10 @@ export interface SampledEvent {
 export interface ProcessSamples {
   readonly locations: ProcessLocations;
   /**
-   * Adds samples of one thread: location indices, leaf first, which the caller may use again afterwards; `event` is absent
-   * for the timer that `sample_rate` is about.
+   * Adds samples of one thread: location indices, leaf first, the first `depth` of `stack`, which the caller may use again
+   * afterwards; `event` is absent for the timer that `sample_rate` is about.
    */
-  add(stack: readonly number[], thread: Thread, count: number, event?: SampledEvent): void;
+  add(stack: readonly number[], depth: number, thread: Thread, count: number, event?: SampledEvent): void;
 }
 
 export interface Thread {
@@ -151,7 +151,7 @@ class ProcessOfBatch implements ProcessSamples {
     return count;
   }
 
-  add(stack: readonly number[], thread: Thread, count: number, event?: SampledEvent): void {
+  add(stack: readonly number[], depth: number, thread: Thread, count: number, event?: SampledEvent): void {
     const key = event?.name ?? "";
     let samples = this.events.get(key);
     if (!samples) {
@@ -164,7 +164,7 @@ class ProcessOfBatch implements ProcessSamples {
       list = samples.counts.list(this.threadAttributes(thread));
       samples.lists.set(thread.key, list);
     }
-    samples.counts.addListed(this.builder.stack(stack), list, [count]);
+    samples.counts.addListed(this.builder.stack(stack, depth), list, [count]);
     this.counted(count);
   }
 

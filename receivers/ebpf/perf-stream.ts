@@ -90,7 +90,8 @@ export class PerfStreamParser implements StreamParser {
     const samples = this.sink.process(id(pid === "" ? tid : pid, 0), comm, 1);
     if (!samples) return;
     const thread = threadOf(comm, id(tid, -1), id(cpu, -1));
-    samples.add(this.stack(samples, event), thread, 1, sampledEvent(event.header));
+    const stack = this.stack(samples, event);
+    samples.add(stack, stack.length, thread, 1, sampledEvent(event.header));
   }
 
   private stack({ locations }: ProcessSamples, { header, lines }: OpenEvent): number[] {

@@ -22,6 +22,8 @@ export class SharedLocations {
   }
 }
 
+const none: readonly never[] = [];
+
 /** location_table indices of one process' frames, found once for each. */
 export class ProcessLocations {
   private readonly builder: ProfilesBuilder;
@@ -52,7 +54,7 @@ export class ProcessLocations {
 
   private fields(frame: FrameText, type: FrameType, isLeaf: boolean): LocationFields {
     const attributes = this.shared.types[type];
-    const { address = 0n, symbol, module, inlined = [] } = frame;
+    const { address = 0n, symbol, module, inlined = none } = frame;
     if (type === "native" && symbol === "" && address > 0n) {
       const at = isLeaf ? address : address - 1n;
       const place = this.locate(at, module);
@@ -65,7 +67,8 @@ export class ProcessLocations {
     return { address: symbol === "" ? address : 0n, mapping: this.mapping(file), lines, attributes };
   }
 
-  private lines(inlined: readonly string[], symbol: string): LineFields[] {
+  private lines(inlined: readonly string[], symbol: string): readonly LineFields[] {
+    if (symbol === "" && inlined.length === 0) return none;
     const names = symbol === "" ? inlined : [...inlined, symbol];
     return names.map((name) => ({ function: this.builder.function(this.builder.string(name)) }));
   }

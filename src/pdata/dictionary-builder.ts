@@ -31,6 +31,7 @@ export interface LocationFields {
   readonly attributes?: readonly number[];
 }
 
+const noIndices: readonly number[] = [];
 /** Entries are written one at a time: one set of buffers serves all builders. */
 const scratch = { entry: new Writer(1024), line: new Writer(64) };
 
@@ -99,11 +100,11 @@ export class DictionaryBuilder {
     return this.intern(LOCATION, out);
   }
 
-  /** location_table indices, leaf first. The empty stack is 0. */
-  stack(locations: ArrayLike<number>): number {
-    if (locations.length === 0) return 0;
+  /** location_table indices, leaf first, the first `depth` of a list. The empty stack is 0. */
+  stack(locations: ArrayLike<number>, depth = locations.length): number {
+    if (depth === 0) return 0;
     const out = this.begin();
-    indices(out, 1, locations);
+    indices(out, 1, locations, depth);
     return this.intern(STACK, out);
   }
 
@@ -162,12 +163,10 @@ function unsigned64(out: Writer, field: number, value: bigint | undefined): void
   out.varint64(value);
 }
 
-function indices(out: Writer, field: number, list: ArrayLike<number> | undefined): void {
-  if (!list || list.length === 0) return;
-  out.ensure(5 * list.length + 12);
-  out.tag(field, LEN);
-  const start = out.pos;
-  out.varint(0);
-  for (let i = 0; i < list.length; i++) out.pos = writeVarint(out.buf, out.pos, list[i]);
+function indices(out: Writer, field: number, list: ArrayLike<number> = noIndices, length = list.length): void {
+  if (length === 0) return;
+  out.ensure(5 * length + 12);
+  const start = out.begin(field);
+  for (let i = 0; i < length; i++) out.pos = writeVarint(out.buf, out.pos, list[i]);
   out.closeLength(start);
 }

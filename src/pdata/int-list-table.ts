@@ -10,7 +10,7 @@ function random32(): number {
 
 /** Distinct lists of integers, numbered in order of arrival: attribute sets, stacks. */
 export class IntListTable {
-  private data: Int32Array = new Int32Array(64);
+  private data: Int32Array = new Int32Array(16);
   private used = 0;
   private starts: number[] = [];
   private hashes: number[] = [];

@@ -3,8 +3,9 @@ import type { Dictionary } from "./dictionary.js";
 import { FUNCTION, LOCATION, STACK } from "./tables.js";
 
 /*
- * Parts of dictionary entries for loops that run over all of them: no object is made for an entry. One reader serves all,
- * so that none of these may be called while another one runs.
+ * Parts of dictionary entries for loops that run over all of them: no object is made for an entry. Lists are written to the
+ * front of an array that is used again and again (cutting it to its length would have V8 make a new one each time), and the
+ * number of their items is returned. One reader serves all, so that none of these may be called while another one runs.
  */
 
 const reader = new Reader(Buffer.alloc(0), 0, 0);
@@ -14,8 +15,8 @@ function open(dictionary: Dictionary, table: number, index: number): Reader {
   return reader.reset(dictionary.atBuf, dictionary.atStart, dictionary.atEnd);
 }
 
-/** Appends the location_table indices of a stack to `into`, leaf first. */
-export function readStack(dictionary: Dictionary, index: number, into: number[]): void {
+/** The location_table indices of a stack, leaf first. */
+export function readStack(dictionary: Dictionary, index: number, into: number[]): number {
   const stack = open(dictionary, STACK, index);
   while (stack.next()) {
     if (stack.field !== 1) {
@@ -23,18 +24,22 @@ export function readStack(dictionary: Dictionary, index: number, into: number[])
       continue;
     }
     const end = stack.length() + stack.pos;
-    while (stack.pos < end) into.push(stack.int32());
-    return;
+    let count = 0;
+    while (stack.pos < end) into[count++] = stack.int32();
+    return count;
   }
+  return 0;
 }
 
-/** Appends the function_table indices of a location's lines to `into`, the innermost inlined one first. */
-export function readFunctions(dictionary: Dictionary, index: number, into: number[]): void {
+/** The function_table indices of a location's lines, the innermost inlined one first. */
+export function readFunctions(dictionary: Dictionary, index: number, into: number[]): number {
   const location = open(dictionary, LOCATION, index);
+  let count = 0;
   while (location.next()) {
-    if (location.field === 3 && location.wireType === LEN) into.push(functionOfLine(location));
+    if (location.field === 3 && location.wireType === LEN) into[count++] = functionOfLine(location);
     else location.skip();
   }
+  return count;
 }
 
 function functionOfLine(line: Reader): number {

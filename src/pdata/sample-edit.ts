@@ -21,9 +21,9 @@ interface Group {
   readonly link: number;
   readonly shape: number;
   /** Packed timestamps and values, as pieces of the profile's bytes ([start, end) pairs). */
-  readonly timestamps: number[];
-  readonly values: number[];
-  readonly unknown: number[];
+  timestamps: number[];
+  values: number[];
+  unknown: number[];
   members: number;
 }
 
@@ -81,9 +81,9 @@ function readSample(reader: Reader, sets: SetEditor): Group {
   let stack = 0;
   let link = 0;
   let set = -2;
-  const timestamps: number[] = [];
-  const values: number[] = [];
-  const unknown: number[] = [];
+  let timestamps = noPieces;
+  let values = noPieces;
+  let unknown = noPieces;
   while (reader.next()) {
     switch (reader.field) {
       case 1:
@@ -98,13 +98,15 @@ function readSample(reader: Reader, sets: SetEditor): Group {
       case 4:
       case 5: {
         const length = reader.length();
-        if (length > 0) (reader.field === 4 ? values : timestamps).push(reader.pos, reader.pos + length);
-        reader.pos += length;
+        const end = reader.pos + length;
+        if (length > 0 && reader.field === 4) values = withPiece(values, reader.pos, end);
+        else if (length > 0) timestamps = withPiece(timestamps, reader.pos, end);
+        reader.pos = end;
         break;
       }
       default:
         reader.skip();
-        unknown.push(reader.fieldStart, reader.pos);
+        unknown = withPiece(unknown, reader.fieldStart, reader.pos);
     }
   }
   if (set === -2) set = sets.mapEmpty();
@@ -113,10 +115,26 @@ function readSample(reader: Reader, sets: SetEditor): Group {
 }
 
 function join(group: Group, sample: Group): void {
-  for (const at of sample.timestamps) group.timestamps.push(at);
-  for (const at of sample.values) group.values.push(at);
-  for (const at of sample.unknown) group.unknown.push(at);
+  group.timestamps = withPieces(group.timestamps, sample.timestamps);
+  group.values = withPieces(group.values, sample.values);
+  group.unknown = withPieces(group.unknown, sample.unknown);
   group.members++;
+}
+
+/** Shared by all samples that have none of a kind. */
+const noPieces: number[] = [];
+
+/** The list itself, which grows, unless it is the shared one. */
+function withPiece(pieces: number[], start: number, end: number): number[] {
+  if (pieces === noPieces) return [start, end];
+  pieces.push(start, end);
+  return pieces;
+}
+
+function withPieces(pieces: number[], more: number[]): number[] {
+  if (pieces === noPieces) return more;
+  for (const at of more) pieces.push(at);
+  return pieces;
 }
 
 /** Writes the sample of a group; where its sum would not fit 64 bits, several. Returns how many. */

@@ -156,7 +156,7 @@ describe("a map of bpftrace", () => {
       process: (pid, comm) => {
         return {
           locations: locations as unknown as ProcessLocations,
-          add: (stack, _thread, count) => void found.push([`${pid} ${comm} ${stack}`, count]),
+          add: (stack, depth, _thread, count) => void found.push([`${pid} ${comm} ${stack.slice(0, depth)}`, count]),
         };
       },
       fault: (fault) => void faults.push(fault),
