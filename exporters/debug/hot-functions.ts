@@ -108,7 +108,7 @@ export function createHotFunctions(limits: HotLimits = defaultLimits): HotFuncti
     }
     const before = table.sum;
     const columns = profile.columns();
-    if (columns.length === 1) addStack(table, frames, rows, frames.read(columns.stack[0]), valueOf(columns, 0));
+    if (columns.length === 1) addStack(table, frames, rows, frames.read(columns.stack[0]), sampleValue(columns, 0));
     else for (const [stack, value] of sumByStack(columns)) addStack(table, frames, rows, frames.read(stack), value);
     table.cpuNanos += (table.sum - before) * cpuNanosPerSample(profile);
   }
@@ -138,13 +138,13 @@ function sumByStack(columns: SampleColumns): Map<number, number> {
   const sums = new Map<number, number>();
   const { stack } = columns;
   for (let row = 0; row < columns.length; row++) {
-    sums.set(stack[row], (sums.get(stack[row]) ?? 0) + valueOf(columns, row));
+    sums.set(stack[row], (sums.get(stack[row]) ?? 0) + sampleValue(columns, row));
   }
   return sums;
 }
 
 /** A sample without values counts one for each of its timestamps. Sums are for display: doubles will do. */
-function valueOf({ valueStart, values, timestampStart }: SampleColumns, row: number): number {
+function sampleValue({ valueStart, values, timestampStart }: SampleColumns, row: number): number {
   let value = 0;
   const first = valueStart[row];
   const end = valueStart[row + 1];
