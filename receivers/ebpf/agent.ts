@@ -71,8 +71,8 @@ export function createBpftraceAgent(parts: AgentParts, { program, args }: FoundA
   const started = () => {
     startedMs = clock.now();
   };
-  const command = bpftraceCommand(program, args, options);
-  const agent = supervise(parts, command, { stderrLine: output.stderrLine, read, started });
+  const command = () => bpftraceCommand(program, args, options);
+  const agent = supervise(parts, program, command, { stderrLine: output.stderrLine, read, started });
   return {
     start: () => agent.start(),
     stop() {
@@ -87,7 +87,7 @@ export function createCommandAgent(parts: AgentParts): Agent {
   const { config, intake } = parts;
   const [program, ...args] = config.command;
   const read = (stdout: Readable) => readStream(stdout, createParser(config, intake), maxLineBytes, intake);
-  return supervise(parts, { program, args }, { read });
+  return supervise(parts, program, async () => ({ program, args }), { read });
 }
 
 export interface AgentHooks {
@@ -100,7 +100,8 @@ export interface AgentHooks {
 /** Runs a command as long as the receiver does. */
 export function supervise(
   { settings, metrics, host, clock, intake, path }: Omit<AgentParts, "config">,
-  command: AgentCommand,
+  program: string,
+  command: () => Promise<AgentCommand>,
   hooks: AgentHooks = {},
 ): Agent & { restart(): void } {
   const { id, log } = settings;
@@ -109,7 +110,7 @@ export function supervise(
   let isStopped = false;
   return {
     async start() {
-      const wrapped = await withParentDeath(command, path);
+      const wrapped = await withParentDeath(await command(), path);
       if (isStopped) return;
       supervisor = createSupervisor({
         command: wrapped,
@@ -122,9 +123,9 @@ export function supervise(
           intake.beginInterval();
           hooks.started?.();
         },
-        died: (reason) => host.report(id, "recoverable_error", new Error(`${command.program}: ${reason}`)),
+        died: (reason) => host.report(id, "recoverable_error", new Error(`${program}: ${reason}`)),
         runs: () => host.report(id, "ok"),
-        log: log.with({ agent: command.program }),
+        log: log.with({ agent: program }),
         clock,
       });
       supervisor.start();

@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { BpftraceMapParser } from "./bpftrace-map.js";
 import {
   bpftraceProgram,
@@ -17,15 +19,40 @@ const mapKeys = 32_768;
 const tolerableFailures = 0.05;
 const failedLookup = /failed to look up stack id|Failed to lookup stack id/i;
 
-export function bpftraceCommand(program: string, args: readonly string[], options: ProgramOptions): AgentCommand {
+/** Longest that bpftrace may take to say which one it is. */
+const versionTimeoutMs = 10_000;
+/** The first minor release (0.18) with stacks of mode raw. */
+const firstWithRawStacks = 18;
+/** The first that warns of the older name of a variable. */
+const firstWithNewNames = 23;
+
+/** The minor number of the release (17 of 0.17); 0 where the program doesn't say. */
+async function releaseOf(program: string, args: readonly string[]): Promise<number> {
+  try {
+    const { stdout } = await promisify(execFile)(program, [...args, "--version"], { timeout: versionTimeoutMs });
+    const [, major, minor] = /^bpftrace v?(\d{1,3})\.(\d{1,5})/m.exec(stdout) ?? ["", "0", "0"];
+    return major === "0" ? Number(minor) : Number.POSITIVE_INFINITY;
+  } catch {
+    return 0;
+  }
+}
+
+/** The command that runs our program, as this bpftrace understands it. */
+export async function bpftraceCommand(
+  program: string,
+  args: readonly string[],
+  options: Omit<ProgramOptions, "hasRawStacks">,
+): Promise<AgentCommand> {
+  const release = await releaseOf(program, args);
+  const hasRawStacks = release >= firstWithRawStacks;
   return {
     program,
-    args: [...args, "-B", "line", "-f", "json", "-e", bpftraceProgram(options)],
+    args: [...args, "-B", "line", "-f", "json", "-e", bpftraceProgram({ ...options, hasRawStacks })],
     env: {
       BPFTRACE_NO_USER_SYMBOLS: "1",
-      // The same by its older and its newer name.
-      BPFTRACE_MAP_KEYS_MAX: String(mapKeys),
+      // The same by its newer and its older name.
       BPFTRACE_MAX_MAP_KEYS: String(mapKeys),
+      ...(release < firstWithNewNames && { BPFTRACE_MAP_KEYS_MAX: String(mapKeys) }),
     },
   };
 }

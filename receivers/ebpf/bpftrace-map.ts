@@ -1,4 +1,4 @@
-import { escaped, plainNewline, readPlainMap, unescaped } from "./bpftrace-text.js";
+import { escaped, escapedOnce, plainNewline, readPlainMap, unescaped } from "./bpftrace-text.js";
 import type { MapKeyPart } from "./config.js";
 import { type FrameText, parseBpftraceFrame } from "./frame-text.js";
 import { type ProcessSamples, type Thread, threadOf } from "./interval-batch.js";
@@ -7,9 +7,9 @@ import type { StreamFault, StreamParser } from "./stream-parser.js";
 
 /*
  * `bpftrace -f json` writes an event a line; of a printed map `{"type": "map", "data": {"@": {KEY: COUNT, …}}}`. A key of
- * several parts is one text, the parts joined by commas: `29563,python3,STACK,STACK`. A stack is nothing, or a newline and
- * then its frames, each beginning with a blank and ending with a newline. Names may hold commas, so that a key is read
- * from both ends.
+ * several parts is one text, the parts joined by commas: `29563,python3,STACK,STACK`. A stack is a newline and then its
+ * frames, each ending with a newline; one without frames is a newline, too, or nothing (0.17). Names may hold commas, so
+ * that a key is read from both ends. 0.27 takes all blanks out of a key.
  */
 
 export interface MapSink {
@@ -54,7 +54,7 @@ export class BpftraceMapParser implements StreamParser {
   line(bytes: Buffer): void {
     // Blank lines stand between events.
     if (bytes.length === 0) return;
-    const text = bytes.toString();
+    const text = escapedOnce(bytes.toString());
     const map = readPlainMap(text);
     if (map) {
       for (let i = 0; i < map.keys.length; i++) this.entry(map.keys[i].split(plainNewline), map.counts[i]);
@@ -111,12 +111,12 @@ export class BpftraceMapParser implements StreamParser {
     const end = parts.length > 1 && parts[parts.length - 1] === "" ? parts.length - 1 : parts.length;
     for (let i = 1; i < end; i++) {
       const part = parts[i];
-      const first = part.charCodeAt(0);
-      if (first === space || first === backslash) {
+      if (part === "") return undefined;
+      if (onlyCommas.test(part)) stack += part.length;
+      else {
         frames[count] = part;
         stackOf[count++] = stack;
-      } else if (onlyCommas.test(part)) stack += part.length;
-      else return undefined;
+      }
     }
     // Empty stacks in front of the first one that isn't are commas of the first line.
     const missing = this.stacks.length - 1 - stack;
@@ -158,9 +158,6 @@ export class BpftraceMapParser implements StreamParser {
   }
 }
 
-const space = 0x20;
-/** A tab, escaped. */
-const backslash = 0x5c;
 const onlyCommas = /^,+$/;
 
 function parse(part: string): FrameText {

@@ -15,6 +15,8 @@ export interface ProgramOptions {
   readonly intervalMs: number;
   /** Processes to sample; empty = all. */
   readonly pids: readonly number[];
+  /** True if this bpftrace has stacks of mode raw: newer ones name user frames themselves in any other. */
+  readonly hasRawStacks: boolean;
 }
 
 /*
@@ -24,15 +26,16 @@ export interface ProgramOptions {
  * idle task is no process. Stacks of different depths are kept in maps of their own; bpftrace 0.17 never clears those, and
  * four take longer to fill.
  */
-export function bpftraceProgram({ sampleRateHz, intervalMs, pids }: ProgramOptions): string {
+export function bpftraceProgram({ sampleRateHz, intervalMs, pids, hasRawStacks }: ProgramOptions): string {
+  const user = hasRawStacks ? "raw, " : "";
   const wanted = pids.length === 0 ? "pid != 0" : pids.map((pid) => `pid == ${pid}`).join(" || ");
   return `BEGIN { @half = 0; @due = 0; }
 profile:hz:${sampleRateHz} /${wanted}/ {
   if (@half == 0) {
-    @a[pid, tid, comm, kstack(127), ustack(127)] = count();
+    @a[pid, tid, comm, kstack(127), ustack(${user}127)] = count();
     @an = count();
   } else {
-    @b[pid, tid, comm, kstack(126), ustack(126)] = count();
+    @b[pid, tid, comm, kstack(126), ustack(${user}126)] = count();
     @bn = count();
   }
 }

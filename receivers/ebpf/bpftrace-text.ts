@@ -11,6 +11,18 @@ const maxHeadChars = 128;
 const unusual = /[\0-\x1f]|\\[^nt]/;
 const countBehindKey = /^: ?(0|[1-9]\d{0,14})(, ?|\}\}\})$/;
 
+/** A newline that is escaped once: an odd number of backslashes before it. */
+const onceEscapedNewline = /(?<!\\)(?:\\\\)*\\n/;
+
+/**
+ * bpftrace 0.23 escapes keys twice: the line with one of the two undone. One that has a newline escaped once is left as it
+ * is; a thread may have a backslash and an n in its name.
+ */
+export function escapedOnce(line: string): string {
+  const isTwice = line.includes("\\\\n") && !onceEscapedNewline.test(line);
+  return isTwice ? line.replace(/\\([\\"])/g, "$1") : line;
+}
+
 /** A map's keys as they stand in the line, escapes and all, and their counts. */
 export interface PlainMap {
   readonly keys: readonly string[];

@@ -84,7 +84,7 @@ export function createOtelAgent(parts: AgentParts, found: FoundAgent, handOver: 
   return {
     async start() {
       const port = await server.start();
-      profiler = supervise(parts, otelCommand(found, config, port));
+      profiler = supervise(parts, found.program, async () => otelCommand(found, config, port));
       await profiler.start();
     },
     async stop() {

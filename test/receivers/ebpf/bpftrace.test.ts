@@ -79,7 +79,7 @@ describe("bpftrace for real", { skip: reasonToSkip(), timeout: 60_000 }, () => {
 
   it("counts as many samples as a count of its own that nothing clears, over all intervals and to the last", async () => {
     const busy = burn();
-    const program = bpftraceProgram({ sampleRateHz: 99, intervalMs: 700, pids: [] });
+    const program = bpftraceProgram({ sampleRateHz: 99, intervalMs: 700, pids: [], hasRawStacks: false });
     // A count beside ours, which nothing clears.
     const counting = program.replace(/^profile:.*\{$/m, "$& @all = count();");
     const run = spawn("bpftrace", ["-B", "line", "-f", "json", "-e", counting], {

@@ -3,6 +3,10 @@
 import { writeFileSync } from "node:fs";
 
 const [mode, file] = process.argv.slice(2);
+if (process.argv.at(-1) === "--version") {
+  process.stdout.write("bpftrace v0.17.0\n");
+  process.exit();
+}
 const print = (event) => process.stdout.write(`${JSON.stringify(event)}\n`);
 const map = (name, entries) => print({ type: "map", data: { [name]: entries } });
 const stack = (name) => `7,7,work,,\n\t4011 ${name}+1 (/bin/work)\n`;
