@@ -105,9 +105,23 @@ class Rewriter {
       const next = this.source[this.at + 1];
       if (this.source[this.at] === "[" && next === ":") this.posixClass();
       else if (this.source[this.at] === "\\" && (next === "p" || next === "P")) this.property(true);
-      else this.copy(this.source[this.at] === "\\" && next !== undefined ? 2 : 1);
+      else this.classRange();
     }
     this.copy(1);
+  }
+
+  /** A character, or two as a range: "[:" in the place of the second is a bracket, and begins no class of POSIX. */
+  classRange(): void {
+    const isSet = /^\\[dDsSwW]/.test(this.source.slice(this.at, this.at + 2));
+    this.classChar();
+    const next = this.source[this.at + 1];
+    if (isSet || this.source[this.at] !== "-" || next === undefined || next === "]") return;
+    this.copy(1);
+    this.classChar();
+  }
+
+  classChar(): void {
+    this.copy(this.source[this.at] === "\\" && this.at + 1 < this.source.length ? 2 : 1);
   }
 
   posixClass(): void {

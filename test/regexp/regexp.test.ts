@@ -40,6 +40,14 @@ describe("regexp", () => {
     }
   });
 
+  it("takes a bracket at the end of a range for what it is", () => {
+    assert.deepEqual(groups("[)-[:x]+", "é(+:x"), ["+:x"]);
+    assert.deepEqual(groups("[^--[:digit:]", "5a"), ["a"]);
+    assert.deepEqual(groups("[\\d-[:alpha:]]+", "é1-b"), ["1-b"]);
+    assert.deepEqual(groups("[\\w-\\p{ASCII}é]+", "日é-"), ["é-"]);
+    assert.equal(refusal("[a-\\p{ASCII}]"), "invalid escape sequence: `\\p`");
+  });
+
   it("takes group names twice, with a digit in front, and of JavaScript's own", () => {
     const twice = compileRegExp("(?P<n>a)|(?<n>b)(?P<1x>c)(?P<__proto__>d)");
     assert.deepEqual(twice.groupNames, ["", "n", "n", "1x", "__proto__"]);
