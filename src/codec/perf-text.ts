@@ -87,7 +87,8 @@ export function parsePerfFrame(line: string): PerfFrame | undefined {
   const open = rest.lastIndexOf("(", rest.length - deleted - 1);
   if (open > 0 && rest[open - 1] !== " ") return { address, symbol: withoutOffset(rest), module: "" };
   const symbol = withoutOffset(rest.slice(0, Math.max(0, open)).trimEnd());
-  return { address, symbol, module: rest.slice(open + 1, -1) };
+  // With -F +dsoff the offset in the file stands behind its name.
+  return { address, symbol, module: withoutOffset(rest.slice(open + 1, -1)) };
 }
 
 function withoutOffset(symbol: string): string {

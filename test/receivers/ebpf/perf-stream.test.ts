@@ -51,6 +51,17 @@ ${event("d")}`;
     assert.deepEqual(await faultsOf(result), { ...noFaults, invalid: 1 });
   });
 
+  it("the offset in the file that perf script -F +dsoff adds is no part of its name", async () => {
+    const text =
+      "node 7 1.5: cpu-clock:\n\t47a752 [unknown] (/srv/app+0x7a752)\n\t47a834 [unknown] (/srv/app+0x7a834)\n\n";
+    const { batches } = await read({ listen: { format: "perf_script" } }, text);
+    const { dictionary } = batches[0];
+    const files = Array.from({ length: dictionary.mappingCount }, (_, i) =>
+      dictionary.string(dictionary.mapping(i).filenameIndex),
+    );
+    assert.deepEqual(files, ["", "/srv/app"]);
+  });
+
   it("marks of perf script -F +misc are no part of a thread's name", async () => {
     const text = "node 7 [000] U     2.991568:   1010 cpu-clock:pppH: \n\t4011 leaf+0x1 (/bin/work)\n\n";
     const { stacks, batches } = await read({ listen: { format: "perf_script" } }, text);
