@@ -28,7 +28,12 @@ export async function audit(paths: readonly string[], options: AuditOptions, io:
     io.stderr.write("Error: name the binaries to audit, or --host for those of all running processes\n");
     return 2;
   }
-  const found = options.host ? hostBinaries(options.proc ?? "/proc") : { binaries: [], left: 0 };
+  const found = options.host ? hostBinaries(options.proc ?? "/proc") : { binaries: [], left: 0, hidden: 0 };
+  if (found.hidden > 0) {
+    io.stderr.write(
+      `Warning: ${found.hidden} processes may not be looked at, so that their binaries are missing here: run this as root\n`,
+    );
+  }
   const wanted: HostBinary[] = [...paths.map((path) => ({ path, opens: [path], processes: [] })), ...found.binaries];
   const results = wanted.flatMap((each) => auditOne(each, options.debugDir) ?? []);
   if (options.json) {

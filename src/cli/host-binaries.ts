@@ -19,17 +19,26 @@ const smallestLibraryBytes = 1024 * 1024;
 
 /**
  * Programs of all processes that may be looked at, and the libraries of a megabyte and more that they use, each once. Files
- * on remote file systems are left out: to read there may take for ever. `left` counts those past the most that are kept.
+ * on remote file systems are left out: to read there may take for ever. `left` counts those past the most that are kept,
+ * `hidden` processes that may not be looked at.
  */
-export function hostBinaries(proc: string): { readonly binaries: HostBinary[]; readonly left: number } {
+export function hostBinaries(proc: string): {
+  readonly binaries: HostBinary[];
+  readonly left: number;
+  readonly hidden: number;
+} {
   const found = new Map<string, HostBinary | undefined>();
   const left = new Set<string>();
+  let hidden = 0;
   const pids = readdirSync(proc).filter((name) => /^\d+$/.test(name));
   for (const pid of pids.slice(0, maxProcesses)) {
     const own = join(proc, pid);
     const remote = remoteDevices(textOf(join(own, "mountinfo")));
     const program = statOf(join(own, "exe"))?.ino;
-    for (const region of readCodeRegions(own, maxRegions) ?? []) {
+    const regions = readCodeRegions(own, maxRegions);
+    // Threads of the kernel and what has ended have neither.
+    if (!regions && textOf(join(own, "cmdline")) !== "") hidden++;
+    for (const region of regions ?? []) {
       if (region.inode === "0" || remote.has(region.device)) continue;
       const key = `${region.device} ${region.inode}`;
       if (!found.has(key)) {
@@ -44,7 +53,7 @@ export function hostBinaries(proc: string): { readonly binaries: HostBinary[]; r
     }
   }
   const binaries = [...found.values()].filter((binary) => binary !== undefined);
-  return { binaries: binaries.sort((a, b) => (a.path < b.path ? -1 : 1)), left: left.size };
+  return { binaries: binaries.sort((a, b) => (a.path < b.path ? -1 : 1)), left: left.size, hidden };
 }
 
 /** undefined for a small library, and for what can't be opened. */

@@ -154,6 +154,25 @@ describe("flamepipe audit --host", () => {
     assert.match(written.join(""), /^2 binaries: 2 can be named/m);
   });
 
+  it("says how many processes it may not look at; the kernel's threads are none of them", async () => {
+    const own = join(folder, "others");
+    for (const [pid, cmdline] of [
+      ["20", "/usr/bin/database\0"],
+      ["21", "shell\0-c\0"],
+      ["2", ""],
+    ]) {
+      mkdirSync(join(own, pid), { recursive: true });
+      writeFileSync(join(own, pid, "cmdline"), cmdline);
+    }
+    assert.equal(hostBinaries(own).hidden, 2);
+    assert.equal(hostBinaries(proc).hidden, 0);
+    const written: string[] = [];
+    const io = { stdout: { write() {} }, stderr: { write: (text: string) => written.push(text) } } as unknown as CliIo;
+    const options = { host: true, json: true, debugDir: [], requireFramePointers: false, proc: own };
+    assert.equal(await audit([], options, io), 0);
+    assert.match(written.join(""), /^Warning: 2 processes may not be looked at/);
+  });
+
   it("leaves out what ended meanwhile, and looks at no more than 1,024 binaries", async () => {
     for (let i = 0; i < 1100; i++) run(1000 + i, file(`many/${i}`, Buffer.from(`no ELF ${i}`)), []);
     const { binaries, left } = hostBinaries(proc);
