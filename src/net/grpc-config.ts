@@ -90,7 +90,7 @@ export const grpcClientFields = {
     .default("")
     .describe("host:port of the server; also http(s)://host:port, dns:///host:port, unix:///path."),
   tls: tlsClientSchema.prefault({}).describe("TLS of the connection; on unless `insecure` is true."),
-  headers: headersField,
+  headers: headersField.describe("Headers to add to every request; values are secrets."),
   ...compressionFields("grpc"),
   user_agent: z.string().default("").describe("User-Agent; empty means name and version."),
   balancer_name: z

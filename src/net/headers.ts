@@ -6,16 +6,17 @@ const pair = z.strictObject({
   value: secret().describe("Header value."),
 });
 
-/** `headers:` of a client: a map, or a list of {name, value}. Values are secrets. */
-export const headersField = z
-  .union([z.record(z.string(), secret()), z.array(pair)])
-  .default({})
-  .describe("Headers to add to every request; values are secrets.");
+/** Headers of a configuration: a map, or a list of {name, value}. Values are secrets. */
+export const headersField = z.union([z.record(z.string(), secret()), z.array(pair)]).default({});
 
 export type HeadersConfig = z.output<typeof headersField>;
 
+/** In the order given, as they are written. */
+export function headerPairs(headers: HeadersConfig): (readonly [name: string, value: string])[] {
+  return Array.isArray(headers) ? headers.map((h) => [h.name, h.value] as const) : Object.entries(headers);
+}
+
 /** Names in lower case, in the order given; a name given twice keeps its last value. */
 export function headerEntries(headers: HeadersConfig): [name: string, value: string][] {
-  const pairs = Array.isArray(headers) ? headers.map((h) => [h.name, h.value] as const) : Object.entries(headers);
-  return [...new Map(pairs.map(([name, value]) => [name.toLowerCase(), value])).entries()];
+  return [...new Map(headerPairs(headers).map(([name, value]) => [name.toLowerCase(), value])).entries()];
 }

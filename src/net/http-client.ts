@@ -15,7 +15,7 @@ export { defaultMaxResponseBytes, type HttpResponse } from "./http-exchange.js";
 export const httpClientFields = {
   endpoint: z.string().default("").describe("Base URL of the server."),
   tls: tlsClientSchema.prefault({}).describe("TLS of the connection; used for https URLs."),
-  headers: headersField,
+  headers: headersField.describe("Headers to add to every request; values are secrets."),
   ...compressionFields("http"),
   proxy_url: z.string().default("").describe("URL of an HTTP proxy."),
   read_buffer_size: z.int().min(0).default(0).describe("Accepted for compatibility; Node sizes its buffers itself."),

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { duration, secret } from "../component/schema.js";
+import { duration } from "../component/schema.js";
 import { type Coding, hasZstd, serverCodings } from "./compression.js";
 import { transportField } from "./grpc-config.js";
+import { headersField } from "./headers.js";
 import { tlsServerSchema } from "./tls-config.js";
 
 /** Largest request body unless configured otherwise, before and after decompression. */
@@ -38,7 +39,7 @@ export const httpServerFields = {
     .default(["", ...serverCodings.filter((coding) => coding !== "none")])
     .describe('Content-Encodings to accept; "" is none.'),
   include_metadata: z.boolean().default(false).describe("Keep the request's headers for later stages."),
-  response_headers: z.record(z.string(), secret()).default({}).describe("Headers to add to every answer."),
+  response_headers: headersField.describe("Headers to add to every answer; values are secrets."),
   read_timeout: duration("0s").describe("Longest time for a whole request to arrive; 0 means 5m."),
   read_header_timeout: duration("0s").describe("Longest time for a request's headers; 0 means 1m."),
   write_timeout: duration("0s").describe(

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Settings } from "../component/factory.js";
 import { type ByteBudget, createByteBudget } from "./byte-budget.js";
 import { parseHostPort, removeStaleSocket, resolveListen } from "./endpoint.js";
+import { headerPairs } from "./headers.js";
 import { allowedCodings, defaultMaxBodyBytes, type HttpServerConfig } from "./http-config.js";
 import { isHttp1 } from "./http-context.js";
 import { createCors } from "./http-cors.js";
@@ -164,7 +165,7 @@ function createListener({ config, routes, budget }: HttpServerParts): RequestLis
   const bytes = budget ?? createByteBudget(4 * maxBytes);
   const codings = allowedCodings(config);
   const cors = createCors(config.cors);
-  const ownHeaders = Object.entries(config.response_headers);
+  const ownHeaders = headerPairs(config.response_headers);
   const limits = { maxBytes, codings, budget: bytes, includeMetadata: config.include_metadata };
 
   return (message, response) => {

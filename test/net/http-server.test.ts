@@ -300,8 +300,10 @@ describe("HTTP server", () => {
   });
 
   it("adds the configured headers, and keeps connections only where that is allowed", async () => {
-    const kept = await send(await start({ response_headers: { "X-Served-By": "flamepipe" } }));
-    assert.equal(kept.headers["x-served-by"], "flamepipe");
+    for (const added of [{ "X-Served-By": "flamepipe" }, [{ name: "X-Served-By", value: "flamepipe" }]]) {
+      const kept = await send(await start({ response_headers: added }));
+      assert.equal(kept.headers["x-served-by"], "flamepipe");
+    }
     const closed = await send(await start({ keep_alives_enabled: false }), { headers: { connection: "keep-alive" } });
     assert.equal(closed.headers.connection, "close");
   });
