@@ -9,8 +9,8 @@ import { createRandom } from "../test/support/random.js";
 
 /**
  * Reads a binary as the process of `symbolize` does: node dist/bench/symbols.js BINARY. Prints CPU time and memory of
- * reading its tables, and CPU time per address, with all texts of the answer: 200,000 and 5,000 that are new, spread evenly
- * over the code, in requests of 4,096; one more address near each of the 5,000; what it costs to bring an answer to the
+ * reading its tables, and CPU time per address, with all texts of the answer: a process' first request of 4,096, 200,000 that
+ * are new, spread evenly over the code, and the first 5,000 of a binary that was opened just before; one more address near each of the 5,000; what it costs to bring an answer to the
  * collector and to keep it there; and what the collector does for an address that it has seen.
  */
 const [path] = process.argv.slice(2);
@@ -18,7 +18,7 @@ if (path === undefined) throw new Error("usage: node dist/bench/symbols.js BINAR
 const mib = 1024 * 1024;
 const rssMib = () => process.memoryUsage().rss / mib;
 const rounds = 10;
-/** Rounds before those that count: until then the machine code is made anew with each binary that is opened. */
+/** Rounds before those that count: V8 has not seen much of the code yet. */
 const warmUpRounds = 5;
 
 function cpuUs(run: () => void): number {
@@ -73,12 +73,14 @@ let total = zero();
 function zero() {
   return { once: 0, near: 0, again: 0, brought: 0, learned: 0, remembered: 0 };
 }
+let onces: number[] = [];
 let frames = 0;
 let named = 0;
 const countFrame = () => void frames++;
 for (let round = -warmUpRounds; round < rounds; round++) {
   if (round === 0) {
     total = zero();
+    onces = [];
     frames = 0;
     named = 0;
   }
@@ -87,7 +89,9 @@ for (let round = -warmUpRounds; round < rounds; round++) {
   const few = addressesOf(5000);
   const near = few.map((address) => address + 16);
   let answers: FrameColumns[] = [];
-  total.once += ask(binary, few, (answer) => answers.push(deserialize(serialize(answer))));
+  const onceUs = ask(binary, few, (answer) => answers.push(deserialize(serialize(answer))));
+  total.once += onceUs;
+  onces.push(onceUs);
   total.near += ask(binary, near);
   total.again += ask(binary, few);
   total.brought += cpuUs(() => (answers = answers.map((answer) => deserialize(serialize(answer)))));
@@ -102,6 +106,7 @@ for (let round = -warmUpRounds; round < rounds; round++) {
 }
 const count = 5000 * rounds;
 row("5000 addresses once, us each", each(total.once, count));
+row(`  median of ${rounds} binaries`, each(onces.sort((a, b) => a - b)[rounds / 2], 5000));
 row("  with a name", `${((100 * named) / count).toFixed(1)} %`);
 row("  frames each", each(frames, count));
 row("one near each of them, us", each(total.near, count));
