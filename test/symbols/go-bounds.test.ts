@@ -98,6 +98,6 @@ describe("Go's line table", () => {
       binary.close();
     }
     const grown = (process.memoryUsage().rss - before) / mib;
-    assert.ok(grown < 400, `${grown} MiB`);
+    assert.ok(grown < 200, `${grown} MiB`);
   });
 });

@@ -62,7 +62,7 @@ function put(number: usize, value: u32): void {
   store<u32>(4 * number + ANSWER, value);
 }
 
-/** Makes room for an answer of so many frames, less than one address may have are not enough; false where there is none. */
+/** Makes room for an answer of so many frames, and for those of one more address; false where there is none. */
 export function openAnswer(count: u32, frameRoom: u32): bool {
   const frames = usize(frameRoom) + MAX_FRAMES;
   if (count > maxAddresses || frameRoom > maxAddresses * u32(MAX_FRAMES)) return false;
