@@ -12,6 +12,7 @@ import type { Context } from "../../src/component/context.js";
 import { badInput, Code, permanent, retryable, throttled } from "../../src/component/errors.js";
 import { createGrpcServer, serverWindowBytes, type UnaryHandler } from "../../src/net/grpc-server.js";
 import { decodeStatus } from "../../src/proto/status.js";
+import { until } from "../support/until.js";
 import { grpcServerConfig, path, settings, startGrpcServer } from "./support.js";
 
 const open: (() => unknown)[] = [];
@@ -37,7 +38,7 @@ interface Outcome {
 function call(
   target: string | number,
   body: Buffer,
-  options: { deadlineMs?: number; metadata?: Metadata; gzip?: boolean; cancelAfterMs?: number } = {},
+  options: { deadlineMs?: number; metadata?: Metadata; gzip?: boolean; cancelled?: Promise<void> } = {},
 ): Promise<Outcome> {
   const client = new GrpcJsClient(
     typeof target === "number" ? `127.0.0.1:${target}` : target,
@@ -54,7 +55,7 @@ function call(
     const running = client.makeUnaryRequest(path, identity, identity, body, metadata, { deadline }, (error, reply) => {
       resolve(error ? { error } : { reply });
     });
-    if (options.cancelAfterMs !== undefined) setTimeout(() => running.cancel(), options.cancelAfterMs);
+    void options.cancelled?.then(() => running.cancel());
   });
 }
 
@@ -173,8 +174,10 @@ describe("gRPC server", () => {
       aborted.push(gone);
       return gone.then(() => Promise.reject(retryable("gone")));
     });
-    assert.equal((await call(port, Buffer.from("x"), { cancelAfterMs: 50 })).error?.code, Code.CANCELLED);
-    assert.equal((await call(port, Buffer.from("x"), { deadlineMs: 50 })).error?.code, Code.DEADLINE_EXCEEDED);
+    // Neither may come before the server has the call.
+    const cancelled = until(() => aborted.length === 1);
+    assert.equal((await call(port, Buffer.from("x"), { cancelled })).error?.code, Code.CANCELLED);
+    assert.equal((await call(port, Buffer.from("x"), { deadlineMs: 2000 })).error?.code, Code.DEADLINE_EXCEEDED);
     await Promise.all(aborted);
     assert.equal(aborted.length, 2);
   });
