@@ -40,7 +40,10 @@ function httpListener(
   config: NonNullable<OtlpReceiverConfig["protocols"]["http"]>,
   intake: OtlpIntake,
 ): Listener {
-  const server = createHttpServer({ config, settings, routes: [profilesRoute(intake)], budget: intake.budget });
+  const { budget } = intake;
+  // In plaintext no OTLP client speaks HTTP/2 here; over TLS Go's ask for it by ALPN.
+  const http2 = config.tls !== undefined;
+  const server = createHttpServer({ config, settings, routes: [profilesRoute(intake)], budget, http2 });
   return { protocol: "http", start: server.start, shutdown: server.shutdown };
 }
 

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
+import { connect } from "node:http2";
 import { join } from "node:path";
 import { afterEach, describe, it } from "node:test";
 import zlib from "node:zlib";
@@ -9,10 +11,11 @@ import { errorFromGrpcStatus, errorFromHttpStatus } from "../../../src/net/statu
 import { decodeExportResponse } from "../../../src/proto/export-response.js";
 import { protoToJson } from "../../../src/proto/otlp-json.js";
 import { decodeStatus } from "../../../src/proto/status.js";
-import { grpcClient, rejection } from "../../net/support.js";
+import { grpcClient, httpClient, rejection, tlsFile } from "../../net/support.js";
 import { type Rig, recorded, startReceiver } from "./support.js";
 
 const grpcPath = "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export";
+const profilesPath = "/v1development/profiles";
 const protobuf = "application/x-protobuf";
 
 const open: (() => Promise<void>)[] = [];
@@ -34,7 +37,7 @@ interface Answer {
 }
 
 async function post(rig: Rig, body: Buffer, headers: Record<string, string> = {}): Promise<Answer> {
-  const url = `http://127.0.0.1:${rig.httpPort}/v1development/profiles`;
+  const url = `http://127.0.0.1:${rig.httpPort}${profilesPath}`;
   const response = await fetch(url, {
     method: "POST",
     body: new Uint8Array(body),
@@ -74,6 +77,25 @@ describe("otlp receiver", () => {
       rig.taken.map(({ ctx }) => ctx.client?.transport),
       ["grpc", "grpc", "http", "http", "http"],
     );
+  });
+
+  it("speaks HTTP/2 over TLS to clients that ask for it, and HTTP/1.1 to others", async () => {
+    const tls = { cert_file: tlsFile("server.pem"), key_file: tlsFile("server-key.pem") };
+    const rig = await start(undefined, {}, { http: { endpoint: "127.0.0.1:0", tls } });
+    const ca = readFileSync(tlsFile("ca.pem"));
+    const session = connect(`https://127.0.0.1:${rig.httpPort}`, { ca });
+    open.push(async () => session.destroy());
+    const stream = session.request({ ":method": "POST", ":path": profilesPath, "content-type": protobuf });
+    stream.end(recorded());
+    const [answer] = await once(stream.resume(), "response");
+    assert.deepEqual([answer[":status"], session.alpnProtocol], [200, "h2"]);
+    const client = httpClient(`https://127.0.0.1:${rig.httpPort}`, { tls: { ca_pem: ca.toString() } });
+    open.push(() => client.close());
+    const headers = { "content-type": protobuf };
+    const { status } = await client.request({ method: "POST", url: profilesPath, body: recorded(), headers });
+    assert.equal(status, 200);
+    for (const { profiles } of rig.taken) assert.ok(Buffer.concat(profiles.encode()).equals(recorded()));
+    assert.equal(rig.taken.length, 2);
   });
 
   it("takes OTLP/JSON with parameters on its media type, and answers in JSON", async () => {
