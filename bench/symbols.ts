@@ -109,6 +109,7 @@ row("5000 addresses once, us each", each(total.once, count));
 row(`  median of ${rounds} binaries`, each(onces.sort((a, b) => a - b)[rounds / 2], 5000));
 row("  with a name", `${((100 * named) / count).toFixed(1)} %`);
 row("  frames each", each(frames, count));
+row(`memory after ${warmUpRounds + rounds} binaries, MiB more`, (rssMib() - rssBefore).toFixed(0));
 row("one near each of them, us", each(total.near, count));
 row("the same again, us each", each(total.again, count));
 row("brought to the collector, us each", each(total.brought, count));
