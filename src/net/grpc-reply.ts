@@ -125,7 +125,8 @@ async function readMessage(bytes: Buffer, encoding: string): Promise<Buffer> {
     throw permanent("the reply is not exactly one gRPC message", { code: Code.INTERNAL, reason: "bad_reply" });
   }
   const message = bytes.subarray(5);
-  if (bytes[0] === 0) return message;
+  // Some servers flag an empty message, which is how success looks mostly, as compressed.
+  if (bytes[0] === 0 || (bytes[0] === 1 && message.length === 0)) return message;
   if (bytes[0] !== 1 || (encoding !== "gzip" && encoding !== "deflate")) {
     throw permanent("the reply is compressed in a way that was not asked for", {
       code: Code.INTERNAL,

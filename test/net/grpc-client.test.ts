@@ -167,10 +167,12 @@ describe("gRPC client", () => {
   it("reads compressed replies under the cap", async () => {
     const { port } = await scripted((stream, headers) => {
       const message = headers["x-bomb"] ? Buffer.alloc(20_000_000) : Buffer.from("compressed");
-      reply(stream, framed(zlib.gzipSync(message), 1), { "grpc-status": "0" }, { "grpc-encoding": "gzip" });
+      const packed = headers["x-empty"] ? Buffer.alloc(0) : zlib.gzipSync(message);
+      reply(stream, framed(packed, 1), { "grpc-status": "0" }, { "grpc-encoding": "gzip" });
     });
     const made = client(port);
     assert.equal((await call(made)).toString(), "compressed");
+    assert.equal((await call(made, { metadata: { "x-empty": "1" } })).length, 0);
     const error = await rejection(call(made, { metadata: { "x-bomb": "1" } }));
     assert.deepEqual([error.kind, error.message], ["permanent", "the reply cannot be decompressed"]);
   });
