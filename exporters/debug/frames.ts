@@ -1,5 +1,6 @@
 import type { Dictionary } from "../../src/pdata/dictionary.js";
 import { readFunctionName, readFunctions, readStack } from "../../src/pdata/light-reads.js";
+import { printableText } from "../../src/telemetry/printable-text.js";
 
 /** Longer names are cut: they are keys of tables that must stay small. */
 const maxNameLength = 120;
@@ -104,10 +105,8 @@ function unnamed(dictionary: Dictionary, index: number): string {
   return binary === "" ? `0x${address.toString(16)}` : `${binary}+0x${address.toString(16)}`;
 }
 
-const plain = /^[ -~]*$/;
-
-/** Text from outside as it may go to a terminal: one line, no control codes, of bounded length. */
+/** As `printableText`, of bounded length. */
 export function printable(text: string): string {
-  const clean = plain.test(text) ? text : text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\uFFFD");
+  const clean = printableText(text);
   return clean.length <= maxNameLength ? clean : `${clean.slice(0, maxNameLength - 1)}…`;
 }

@@ -1,4 +1,5 @@
 import type { BinaryReport } from "../symbols/report.js";
+import { printableText } from "../telemetry/printable-text.js";
 
 /**
  * How much of a binary a profiler can name: `lines` = every function, with file, line and inlined calls (Go); `functions` =
@@ -35,8 +36,9 @@ const reaches: Readonly<Record<Reach, string>> = {
   none: "none: its frames stay addresses",
 };
 
+/** Paths, and what a binary says of itself, may be made to do something to the terminal. */
 export function audited({ path, processes, report, debugFile = "", names, error }: AuditedBinary): string {
-  if (!report || !names) return `${path}\n  can't be read: ${error}\n`;
+  if (!report || !names) return `${printableText(path)}\n  can't be read: ${printableText(error ?? "")}\n`;
   const rows: [string, string][] = [["names", reaches[names]]];
   if (processes.length > 0) rows.push(["processes", processesText(processes)]);
   rows.push([
@@ -49,7 +51,8 @@ export function audited({ path, processes, report, debugFile = "", names, error 
   if (debugFile !== "" || report.debugLink !== "")
     rows.push(["debug file", debugFile || `${report.debugLink}, not found`]);
   rows.push(["frame pointers", framePointersText(report)]);
-  return `${path}\n${rows.map(([key, value]) => `  ${key.padEnd(15)}${value}\n`).join("")}`;
+  const lines = rows.map(([key, value]) => `  ${key.padEnd(15)}${printableText(value)}\n`);
+  return `${printableText(path)}\n${lines.join("")}`;
 }
 
 function processesText(processes: readonly number[]): string {

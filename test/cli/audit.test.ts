@@ -55,6 +55,20 @@ describe("flamepipe audit", () => {
     assert.match(stdout, /^ {2}build id {7}go go\/id$/m);
   });
 
+  it("writes nothing to a terminal that a binary or its path has been made to say", async () => {
+    const debugLink = { name: "a\u001b[2Jb.debug", checksum: 1 };
+    const { stdout } = await cli([
+      "audit",
+      file("\u001b]0;title\u0007", { gnuBuildId: gnu, goBuildId: "x\u009b1my", debugLink }),
+    ]);
+    assert.match(stdout, /\/\uFFFD\]0;title\uFFFD\n/);
+    assert.match(stdout, /^ {2}debug file {5}a\uFFFD\[2Jb\.debug, not found$/m);
+    assert.doesNotMatch(stdout.replaceAll("\n", ""), /\p{Cc}/u);
+    const none = await cli(["audit", join(folder, "no\u001b[2Jsuch")]);
+    assert.match(none.stdout, /can't be read: ENOENT/);
+    assert.doesNotMatch(none.stdout.replaceAll("\n", ""), /\p{Cc}/u);
+  });
+
   it("ends with 1 where something can't be named, until its debug file is there", async () => {
     const exported = file("exported", { gnuBuildId: gnu, dynamicSymbols: symbols.slice(0, 3) });
     const nothing = file("nothing", {});
