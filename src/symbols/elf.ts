@@ -205,26 +205,12 @@ export function sectionNamed(elf: Elf, ...names: readonly string[]): Section | u
   return undefined;
 }
 
-/**
- * The content of a section, inflated where it is compressed; at most `maxBytes` of either. It is read into what `allocate`
- * gives for it, if somebody cares.
- */
-export function sectionData(elf: Elf, section: Section, maxBytes: number, allocate?: (size: number) => Buffer): Buffer {
+/** The content of a section, inflated where it is compressed; at most `maxBytes` of either. */
+export function sectionData(elf: Elf, section: Section, maxBytes: number): Buffer {
   if (section.type === SHT_NOBITS) return Buffer.alloc(0);
   if (section.size > maxBytes) throw new InvalidBinaryError(`section ${section.name} is larger than may be read`);
-  const isCompressed = (section.flags & SHF_COMPRESSED) !== 0;
-  if (!isCompressed && allocate) {
-    const target = allocate(section.size);
-    elf.source.readInto(target, section.offset, section.size);
-    return target;
-  }
   const data = elf.source.read(section.offset, section.size);
-  if (!isCompressed) return data;
-  const content = inflated(elf, section, data, maxBytes);
-  if (!allocate) return content;
-  const target = allocate(content.length);
-  content.copy(target);
-  return target;
+  return (section.flags & SHF_COMPRESSED) === 0 ? data : inflated(elf, section, data, maxBytes);
 }
 
 type Inflate = (data: Buffer, options: { maxOutputLength: number }) => Buffer;

@@ -1,4 +1,4 @@
-import { type Elf, sectionData, sectionNamed } from "./elf.js";
+import { type Elf, sectionNamed } from "./elf.js";
 import { InvalidBinaryError } from "./invalid-binary.js";
 
 /** Header generations of .gopclntab, by the Go release that brought them. */
@@ -54,8 +54,11 @@ function isHeader(bytes: Buffer, at: number): boolean {
 /** The Go line table of a binary, which is read into what `allocate` gives for it; undefined where it has none. */
 export function readGoTable(elf: Elf, maxBytes: number, allocate: (size: number) => Buffer): GoTable | undefined {
   const section = sectionNamed(elf, ...sectionNames);
-  if (section) return parseGoTable(sectionData(elf, section, maxBytes, allocate), section.address);
-  return elf.sections.length === 0 ? searchGoTable(elf, maxBytes, allocate) : undefined;
+  if (!section) return elf.sections.length === 0 ? searchGoTable(elf, maxBytes, allocate) : undefined;
+  if (section.size > maxBytes) throw new InvalidBinaryError(`section ${section.name} is larger than may be read`);
+  const bytes = allocate(section.size);
+  elf.source.readInto(bytes, section.offset, section.size);
+  return parseGoTable(bytes, section.address);
 }
 
 /** Without section headers the table is found by its first bytes, which are aligned. */
