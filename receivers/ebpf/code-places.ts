@@ -83,8 +83,11 @@ export class CodePlaces {
 
   /** The place of an address at run time; undefined where the process has no code of a file. */
   at(process: HostProcess, address: bigint): CodePlace | undefined {
+    const known = this.regions.get(process);
+    const region = known && regionAt(known.list, address);
+    if (region) return this.placeIn(process, region, known.remote, address);
     const found = this.search(process, (list) => regionAt(list, address));
-    return found && this.placeIn(process, found, address);
+    return found && this.placeIn(process, found.region, found.remote, address);
   }
 
   /**
@@ -99,16 +102,20 @@ export class CodePlaces {
     if (!found) return undefined;
     const { start, fileOffset } = found.region;
     const isOffset = holdsOffset(found.region, address);
-    return this.placeIn(process, found, isOffset ? address - fileOffset + start : address);
+    return this.placeIn(process, found.region, found.remote, isOffset ? address - fileOffset + start : address);
   }
 
-  private placeIn(process: HostProcess, { region, remote }: Found, address: bigint): CodePlace | undefined {
+  private placeIn(
+    process: HostProcess,
+    region: CodeRegion,
+    remote: ReadonlySet<string>,
+    address: bigint,
+  ): CodePlace | undefined {
     if (region.path === "") return undefined;
     if (region.path === "[vdso]") return this.inVdso(region, address);
     const { parts, whole } = this.placements.get(region) ?? this.place(process, region, remote);
-    const offset = address - region.start + region.fileOffset;
     for (const { from, to, moved, mapping } of parts) {
-      if (offset >= from && offset < to) return { address: offset + moved, mapping };
+      if (address >= from && address < to) return { address: address + moved, mapping };
     }
     return { address, mapping: whole };
   }
@@ -116,14 +123,16 @@ export class CodePlaces {
   private place(process: HostProcess, region: CodeRegion, remote: ReadonlySet<string>): Placement {
     const identity = remote.has(region.device) ? undefined : this.identities.of(process.pid, region);
     const code = identity?.segments.filter(({ flags }) => (flags & executable) !== 0) ?? [];
+    // Where the file would begin in memory.
+    const base = region.start - region.fileOffset;
     const parts = code.map((segment) => {
       const from = BigInt(segment.offset);
       const mapping = this.mappingOf(segment, () => inFile(identity?.ids, segment, region.path));
       // Segments are mapped in whole pages.
       return {
-        from: from & pageMask,
-        to: from + BigInt(segment.fileSize),
-        moved: BigInt(segment.address) - from,
+        from: base + (from & pageMask),
+        to: base + from + BigInt(segment.fileSize),
+        moved: BigInt(segment.address) - from - base,
         mapping,
       };
     });
@@ -210,7 +219,7 @@ interface Placement {
   readonly whole: CodeMapping;
 }
 
-/** A part of a file, by offset, and how far its addresses are from that. */
+/** A part of a file, where it is in memory, and how far its own addresses are from that. */
 interface Part {
   readonly from: bigint;
   readonly to: bigint;

@@ -1,6 +1,10 @@
 import { LEN, Writer, writeVarint } from "../proto/wire.js";
 import { STRING } from "./tables.js";
 
+/** Many tables stay small: there is one for each profile whose samples are edited. */
+const firstEntries = 32;
+const firstBytes = 1024;
+
 const stringTag = (STRING << 3) | LEN;
 
 /**
@@ -13,25 +17,25 @@ export class OutTable {
   count = 0;
   private readonly tag: number;
   private slots: Int32Array;
-  private hashes = new Int32Array(256);
+  private hashes = new Int32Array(firstEntries);
   /** Content [start, end) of entry i in `out`, at [2i] and [2i + 1]. */
-  private ranges = new Int32Array(512);
+  private ranges = new Int32Array(2 * firstEntries);
 
   constructor(table: number) {
     this.tag = (table << 3) | LEN;
-    this.out = new Writer(4096);
-    this.slots = new Int32Array(512);
+    this.out = new Writer(firstBytes);
+    this.slots = new Int32Array(2 * firstEntries);
     this.reset();
   }
 
   /** Empties the table but for the zero entry; its memory is used again, unless it has grown large. */
   reset(): void {
-    if (this.slots.length > 1 << 16) this.slots = new Int32Array(512);
+    if (this.slots.length > 1 << 16) this.slots = new Int32Array(2 * firstEntries);
     else this.slots.fill(0);
-    if (this.out.buf.length > 1 << 20) this.out.buf = Buffer.allocUnsafeSlow(4096);
+    if (this.out.buf.length > 1 << 20) this.out.buf = Buffer.allocUnsafe(firstBytes);
     if (this.hashes.length > 1 << 16) {
-      this.hashes = new Int32Array(256);
-      this.ranges = new Int32Array(512);
+      this.hashes = new Int32Array(firstEntries);
+      this.ranges = new Int32Array(2 * firstEntries);
     }
     this.out.reset();
     this.count = 0;

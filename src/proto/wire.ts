@@ -219,7 +219,8 @@ export class Writer {
   pos = 0;
 
   constructor(capacity = 256) {
-    this.buf = Buffer.allocUnsafeSlow(capacity);
+    // From Node's pool where it is small: memory of its own would cost more than what is written there.
+    this.buf = Buffer.allocUnsafe(capacity);
   }
 
   reset(): void {
