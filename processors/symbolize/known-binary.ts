@@ -38,22 +38,28 @@ export class KnownBinary {
     return ownBytes + texts + this.functions.byteSize + addressBytes * this.places.size + this.frames.byteLength;
   }
 
+  /** Where the frames of an address are: 0 where the binary has no name for the address, undefined where that is not known. */
+  placeOf(address: number): number | undefined {
+    return this.places.get(address);
+  }
+
+  /** How many frames stand at a place. */
+  frameCount(place: number): number {
+    return this.frames[place];
+  }
+
+  /** The place of a frame's function, the innermost inlined one first. */
+  functionOf(place: number, frame: number): number {
+    return this.frames[place + 1 + 2 * frame];
+  }
+
+  lineOf(place: number, frame: number): number {
+    return this.frames[place + 2 + 2 * frame];
+  }
+
   /** True if it is known which functions are at the address, or that there are none. */
   has(address: number): boolean {
     return this.places.has(address);
-  }
-
-  /**
-   * Hands over the frames at an address, the innermost inlined function first; false where it has none, undefined where
-   * that is not known.
-   */
-  framesAt(address: number, frame: (functionPlace: number, line: number) => void): boolean | undefined {
-    const place = this.places.get(address);
-    if (place === undefined || place === 0) return place === undefined ? undefined : false;
-    const { frames } = this;
-    const end = place + 1 + 2 * frames[place];
-    for (let at = place + 1; at < end; at += 2) frame(frames[at], frames[at + 1]);
-    return true;
   }
 
   /** Remembers what was found at these addresses. */

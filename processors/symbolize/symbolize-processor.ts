@@ -134,20 +134,22 @@ export function createSymbolizeProcessor(
       const known = theOne(targets.map(({ key }) => names.known(key)));
       let named = 0;
       let nameless = 0;
-      group.addresses.forEach((address, i) => {
-        if (!known) return;
+      const { addresses, locations } = group;
+      for (let i = 0; known && i < addresses.length; i++) {
+        const place = known.placeOf(virtualAddress(known.segments, addresses[i], binary.range));
+        if (place === 0) nameless++;
+        if (place === undefined || place === 0) continue;
         const found: DictLine[] = [];
-        const isNamed = known.framesAt(virtualAddress(known.segments, address, binary.range), (place, line) => {
-          found.push({ functionIndex: append(known, place), line: BigInt(line), column: 0n });
-        });
-        if (isNamed === false) nameless++;
-        if (!isNamed) return;
-        lines.set(group.locations[i], found);
-        scan.isUnnamed[group.locations[i]] = 0;
+        for (let frame = 0; frame < known.frameCount(place); frame++) {
+          const functionIndex = append(known, known.functionOf(place, frame));
+          found.push({ functionIndex, line: BigInt(known.lineOf(place, frame)), column: 0n });
+        }
+        lines.set(locations[i], found);
+        scan.isUnnamed[locations[i]] = 0;
         named++;
-      });
+      }
       scan.unnamedCount -= named;
-      metrics.frames(named, nameless, group.addresses.length - named - nameless);
+      metrics.frames(named, nameless, addresses.length - named - nameless);
     }
     return lines;
   }

@@ -14,11 +14,10 @@ const target = (key: string, pids: number[] = [1]): Target => {
 
 /** The name of the function at an address. */
 function nameIn(known: KnownBinary | undefined, address: number): string | undefined {
-  let name: string | undefined;
-  known?.framesAt(address, (place) => {
-    name = known.texts[known.functions.numbers[4 * place]];
-  });
-  return name;
+  const place = known?.placeOf(address);
+  if (!known || !place) return undefined;
+  const last = known.frameCount(place) - 1;
+  return known.texts[known.functions.numbers[4 * known.functionOf(place, last)]];
 }
 
 type Asked = Omit<Request, "id">;
