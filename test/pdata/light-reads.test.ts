@@ -26,7 +26,7 @@ describe("light reads of a recorded dictionary", () => {
 
   it("find nothing where there is no entry, and appended ones", () => {
     assert.equal(readStack(dictionary, dictionary.stackCount, []), 0);
-    assert.equal(readFunctions(dictionary, -1, []), 0);
+    assert.equal(readFunctions(dictionary, dictionary.locationCount, []), 0);
     const own = dictionary.copy();
     const nameIndex = own.appendString("main.appended");
     const index = own.appendFunction({ nameIndex, systemNameIndex: 0, filenameIndex: 0, startLine: 2n ** 40n });
