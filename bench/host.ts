@@ -98,7 +98,8 @@ function print({ command, child }: Subject, before: Reading, after: Reading): vo
   row("    main thread", percent(main));
   row("    other threads", others.map(percent).join(" "));
   row("  process that reads binaries", percent(reader));
-  row("agent, % of one core", percent(agent));
+  // Of one that was started anew only what it took since then is known.
+  row("agent, % of one core", agent < 0 ? "started anew" : percent(agent));
   row("memory now, MiB", after.usage.memory);
   row("samples", increases(before, after, "flamepipe_ebpf_samples_total"));
   row("frames without a name in the stream", increases(before, after, "flamepipe_symbolize_locations_total"));
