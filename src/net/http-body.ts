@@ -16,6 +16,8 @@ export interface BodyLimits {
   room: BodyRoom;
   /** What to reject with when there is no room. */
   noRoom: () => PipelineError;
+  /** Called when the body will be read, for a client that waits to hear so. */
+  proceed?: () => void;
 }
 
 /** The declared length, undefined if there is none (chunked). Node has refused malformed ones before. */
@@ -36,7 +38,10 @@ export function readBody(message: IncomingMessage, limits: BodyLimits, done: Bod
   const declared = contentLength(message);
   if (declared !== undefined && declared > limits.maxBytes) done(tooLarge(limits.maxBytes), noBytes);
   else if (declared !== undefined && !limits.room.fits(declared)) done(limits.noRoom(), noBytes);
-  else new BodyReader(message, limits, declared, done);
+  else {
+    limits.proceed?.();
+    new BodyReader(message, limits, declared, done);
+  }
 }
 
 class BodyReader {

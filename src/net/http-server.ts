@@ -54,6 +54,8 @@ export function createHttpServer(parts: HttpServerParts): HttpServer {
       listening.setTimeout(0);
       listening.keepAliveTimeout = config.idle_timeout || 60_000;
       listening.on("clientError", refuseMalformed);
+      // Who asks before it sends a body is told no at once, where the headers are enough for that.
+      listening.on("checkContinue", serve);
       if (parts.http2) {
         http2 = addHttp2(listening, serve, {
           headersMs: config.read_header_timeout || defaultHeadersMs,

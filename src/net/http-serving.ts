@@ -52,7 +52,7 @@ export class Serving implements BodyRoom {
   }
 
   begin(): void {
-    const { message, limits } = this;
+    const { message, response, limits } = this;
     let coding: Coding;
     try {
       coding = parseContentEncoding(message.headers["content-encoding"], limits.codings);
@@ -60,7 +60,10 @@ export class Serving implements BodyRoom {
       this.fail(error);
       return;
     }
-    readBody(message, { maxBytes: limits.maxBytes, room: this, noRoom: overBudget }, (error, body) => {
+    // Node answers HTTP/2 by itself; HTTP/1.0 knows no such answer.
+    const waits = message.headers.expect !== undefined && message.httpVersion === "1.1";
+    const proceed = waits ? () => response.writeContinue() : undefined;
+    readBody(message, { maxBytes: limits.maxBytes, room: this, noRoom: overBudget, proceed }, (error, body) => {
       if (error) this.fail(error);
       else if (coding === "none") this.handle(body);
       else decode(coding, body, limits.maxBytes).then(this.handleDecoded, this.fail);

@@ -1,109 +1,20 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, it } from "node:test";
 import zlib from "node:zlib";
 import type { Context } from "../../src/component/context.js";
-import { badInput, type PipelineError } from "../../src/component/errors.js";
+import { badInput } from "../../src/component/errors.js";
 import { createByteBudget } from "../../src/net/byte-budget.js";
-import {
-  createHttpServer,
-  type HttpRoute,
-  type HttpServerParts,
-  type HttpServerRequest,
-} from "../../src/net/http-server.js";
-import { answerFor } from "../../src/net/status.js";
+import { createHttpServer, type HttpServerRequest } from "../../src/net/http-server.js";
 import { until } from "../support/until.js";
+import { closeAll, route, type Seen, send, start, talk } from "./http-rig.js";
 import { httpServerConfig, settings } from "./support.js";
 
-const open: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of open.splice(0).reverse()) await close();
-});
-
-interface Seen {
-  request: HttpServerRequest;
-  body: Buffer;
-  ctx: Context;
-}
-
-/** A route that keeps what it got; `handle` may be replaced. */
-function route(seen: Seen[], change: Partial<HttpRoute> = {}): HttpRoute {
-  return {
-    path: "/in",
-    methods: ["POST"],
-    async handle(request, body, ctx) {
-      seen.push({ request, body, ctx });
-      return { status: 200, body: Buffer.from("ok") };
-    },
-    fail: (error: PipelineError) => ({ status: answerFor(error).httpStatus, body: Buffer.from(error.message) }),
-    ...change,
-  };
-}
-
-async function start(
-  config: object,
-  seen: Seen[] = [],
-  change: Partial<HttpRoute> = {},
-  parts: Partial<HttpServerParts> = {},
-): Promise<number> {
-  const server = createHttpServer({
-    config: httpServerConfig(config),
-    settings,
-    routes: [route(seen, change)],
-    ...parts,
-  });
-  open.push(() => server.shutdown(50));
-  return server.start();
-}
-
-interface Answer {
-  status: number;
-  headers: IncomingHttpHeaders;
-  body: string;
-}
-
-interface Sent {
-  method?: string;
-  path?: string;
-  headers?: Record<string, string>;
-  body?: Buffer | Buffer[];
-  socketPath?: string;
-}
-
-/** A request; a body of several pieces is sent chunked. */
-function send(port: number, sent: Sent = {}): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const { method = "POST", path = "/in", headers = {}, body = Buffer.alloc(0), socketPath } = sent;
-    const length = Buffer.isBuffer(body) ? { "content-length": String(body.length) } : {};
-    const target = socketPath ? { socketPath } : { host: "127.0.0.1", port };
-    const request = httpRequest({ ...target, method, path, headers: { ...length, ...headers }, agent: false });
-    request.on("error", reject);
-    request.on("response", async (response) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of response) chunks.push(chunk as Buffer);
-      resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() });
-    });
-    for (const piece of Buffer.isBuffer(body) ? [body] : body) request.write(piece);
-    request.end();
-  });
-}
-
-/** Writes bytes to a socket; resolves with what came back once the server has closed it. */
-async function talk(port: number, ...writes: string[]): Promise<string> {
-  const socket: Socket = connect(port, "127.0.0.1");
-  open.push(() => socket.destroy());
-  const chunks: Buffer[] = [];
-  socket.on("data", (chunk) => chunks.push(chunk));
-  socket.on("error", () => {});
-  for (const text of writes) socket.write(text);
-  await once(socket, "close");
-  return Buffer.concat(chunks).toString();
-}
+afterEach(closeAll);
 
 describe("HTTP server", () => {
   it("hands the body over, plain and in every coding, with and without a length", async () => {
@@ -149,26 +60,6 @@ describe("HTTP server", () => {
     const unread = await talk(port, "POST /other HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\npart");
     assert.match(unread, /^HTTP\/1\.1 404 [\s\S]*connection: close/i);
     assert.deepEqual(seen, []);
-  });
-
-  it("keeps the connection of a refused request without a body, a browser's preflight among them", async () => {
-    const port = await start({ cors: { allowed_origins: ["http://a"] } });
-    const preflight =
-      "OPTIONS /in HTTP/1.1\r\nHost: x\r\nOrigin: http://a\r\nAccess-Control-Request-Method: POST\r\n\r\n";
-    const got = "GET /in HTTP/1.1\r\nHost: x\r\n\r\n";
-    const last = "POST /other HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    const answers = (await talk(port, preflight + got + last)).match(/HTTP\/1\.1 \d+/g);
-    assert.deepEqual(answers, ["HTTP/1.1 204", "HTTP/1.1 405", "HTTP/1.1 404"]);
-  });
-
-  it("understands a whole URL as the target", async () => {
-    const seen: Seen[] = [];
-    const port = await start({}, seen);
-    assert.equal((await send(port, { path: "http://elsewhere:1/in?a=1" })).status, 200);
-    assert.deepEqual([seen[0].request.path, seen[0].request.query.get("a")], ["/in", "1"]);
-    for (const path of ["http://elsewhere", "ftp://elsewhere/in", "*"]) {
-      assert.equal((await send(port, { path })).status, 404, path);
-    }
   });
 
   it("refuses what is over the cap: by its declared length, by count, and after decompression", async () => {
