@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,7 +6,7 @@ import { parseArgs } from "node:util";
 import { type Child, startChild } from "../src/cli/overhead/child.js";
 import { type HostLoad, startHostLoad } from "./host-load.js";
 import { type HostUsage, readHostUsage, sharesBetween } from "./host-usage.js";
-import { portOf } from "./push-load.js";
+import { freePort } from "./push-load.js";
 
 /**
  * What the collector takes to profile a host with bpftrace: node dist/bench/host.js, as root. Runs config/ebpf-host.yaml at
@@ -40,14 +39,6 @@ interface Subject {
 interface Reading {
   readonly usage: HostUsage;
   readonly counters: ReadonlyMap<string, number>;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const port = portOf(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function startSubject(command: string, { servicePids }: HostLoad): Promise<Subject> {

@@ -1,11 +1,10 @@
 import { type SpawnOptions, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { type Load, type Pace, portOf, pushAll, recordedLoad, type Sink, startSink } from "./push-load.js";
+import { freePort, type Load, type Pace, pushAll, recordedLoad, type Sink, startSink } from "./push-load.js";
 
 /**
  * Pushes recorded profiles of Pyroscope's Go, Node and Python clients through a collector of its own process (pyroscope
@@ -33,14 +32,6 @@ interface Subject {
 interface Cpu {
   readonly user: number;
   readonly system: number;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const port = portOf(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function configuration(port: number, metricsPort: number, sinkPort: number): string {
