@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { type Child, startChild } from "../src/cli/overhead/child.js";
+import { freePort } from "../test/support/free-port.js";
 import { type HostLoad, startHostLoad } from "./host-load.js";
 import { type HostUsage, readHostUsage, sharesBetween } from "./host-usage.js";
-import { freePort } from "./push-load.js";
 
 /**
  * What the collector takes to profile a host with bpftrace: node dist/bench/host.js, as root. Runs config/ebpf-host.yaml at

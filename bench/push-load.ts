@@ -140,12 +140,3 @@ export async function pushAll({ bodies }: Load, origin: string, { connections, r
   await Promise.all(workers);
   agent.destroy();
 }
-
-/** A port that nothing listens on just now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const port = portOf(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

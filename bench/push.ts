@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { freePort, type Load, type Pace, pushAll, recordedLoad, type Sink, startSink } from "./push-load.js";
+import { freePort } from "../test/support/free-port.js";
+import { type Load, type Pace, pushAll, recordedLoad, type Sink, startSink } from "./push-load.js";
 
 /**
  * Pushes recorded profiles of Pyroscope's Go, Node and Python clients through a collector of its own process (pyroscope

@@ -9,9 +9,10 @@ import { createRandom } from "../test/support/random.js";
 
 /**
  * Reads a binary as the process of `symbolize` does: node dist/bench/symbols.js BINARY. Prints CPU time and memory of
- * reading its tables, and CPU time per address, with all texts of the answer: a process' first request of 4,096, 200,000 that
- * are new, spread evenly over the code, and the first 5,000 of a binary that was opened just before; one more address near each of the 5,000; what it costs to bring an answer to the
- * collector and to keep it there; and what the collector does for an address that it has seen.
+ * reading its tables, and CPU time per address, with all texts of the answer: a process' first request of 4,096, 200,000
+ * that are new, spread evenly over the code, and the first 5,000 of a binary that was opened just before; one more address
+ * near each of the 5,000; what it costs to bring an answer to the collector and to keep it there; and what the collector
+ * does for an address that it has seen.
  */
 const [path] = process.argv.slice(2);
 if (path === undefined) throw new Error("usage: node dist/bench/symbols.js BINARY");

@@ -1,3 +1,5 @@
+import { at } from "./list";
+
 /* Bits are gathered in a word, whose whole bytes go out. */
 export let word: u64 = 0;
 export let held: u32 = 0;
@@ -21,7 +23,7 @@ export function put(bits: u32, count: u32): void {
 }
 
 export function putCode(codes: usize, symbol: u32): void {
-  const code = load<u32>((usize(symbol) << 2) + codes);
+  const code = load<u32>(at(codes, symbol));
   put(code & 0xffff, code >>> 16);
 }
 

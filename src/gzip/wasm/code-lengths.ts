@@ -10,6 +10,7 @@ import {
   LENGTHS,
   LITERAL_WIDTHS,
 } from "./layout";
+import { at } from "./list";
 import { distanceSymbols, literalSymbols } from "./symbols";
 
 const maxLengthBits: u32 = 7;
@@ -57,9 +58,9 @@ function usedOf(bits: usize, symbols: u32, least: u32): u32 {
   return symbols;
 }
 
-function give(at: u32, symbol: u32, more: u32): void {
-  store<u16>((usize(at) << 1) + GIVEN_LENGTHS, u16(symbol | (more << 8)));
-  const uses = (usize(symbol) << 2) + LENGTH_USES;
+function give(place: u32, symbol: u32, more: u32): void {
+  store<u16>((usize(place) << 1) + GIVEN_LENGTHS, u16(symbol | (more << 8)));
+  const uses = at(LENGTH_USES, symbol);
   store<u32>(uses, load<u32>(uses) + 1);
 }
 

@@ -11,6 +11,7 @@ import {
   NEXT,
   SORTED,
 } from "./layout";
+import { at } from "./list";
 
 /**
  * Huffman codes as tables. An entry is found by the next bits of the input, as many as the table is for:
@@ -87,10 +88,6 @@ export function buildDistanceTable(literals: u32, symbols: u32): bool {
     store<u32>(at(DISTANCE_TABLE, i + 1), EXCEPTION);
   }
   return true;
-}
-
-function at(list: usize, index: u32): usize {
-  return list + (usize(index) << 2);
 }
 
 /** Bits of the longest code, and how much of all codes of 15 bits the code takes. */

@@ -1,8 +1,5 @@
 import { BY_USES, BY_USES_AGAIN, DEPTH_COUNTS, DIGITS, NODE_DEPTHS, NODE_PARENTS, NODE_USES } from "./layout";
-
-function at(list: usize, index: u32): usize {
-  return list + (usize(index) << 2);
-}
+import { at } from "./list";
 
 /**
  * Bits of the shortest code for symbols that occur so often, none longer than `maxBits`. At least two symbols get one, even

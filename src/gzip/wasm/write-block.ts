@@ -12,6 +12,7 @@ import {
   MATCH_SYMBOLS,
   MATCHES,
 } from "./layout";
+import { at } from "./list";
 import { distanceSymbol, distanceSymbols, extraOfDistance, extraOfLength, literalSymbols } from "./symbols";
 
 /** Four literals of so many bits go into a word with what a byte has left open. */
@@ -50,11 +51,11 @@ function sizeOfSymbols(isFixed: bool): u32 {
   for (let symbol: u32 = 0; symbol < literalSymbols; symbol++) {
     const width = isFixed ? fixedBits(symbol) : u32(load<u8>(usize(symbol) + LITERAL_WIDTHS));
     const bits = width + (symbol > endOfBlock ? extraOfLength(symbol - 257) : 0);
-    size += load<u32>((usize(symbol) << 2) + LITERAL_USES) * bits;
+    size += load<u32>(at(LITERAL_USES, symbol)) * bits;
   }
   for (let symbol: u32 = 0; symbol < distanceSymbols; symbol++) {
     const width = isFixed ? 5 : u32(load<u8>(usize(symbol) + DISTANCE_WIDTHS));
-    size += load<u32>((usize(symbol) << 2) + DISTANCE_USES) * (width + extraOfDistance(symbol));
+    size += load<u32>(at(DISTANCE_USES, symbol)) * (width + extraOfDistance(symbol));
   }
   return size;
 }
@@ -94,10 +95,10 @@ function writeMatchCodes(): void {
     const symbol = u32(load<u8>(usize(length) + MATCH_SYMBOLS));
     extra = symbol === before ? extra + 1 : 0;
     before = symbol;
-    const code = load<u32>((usize(symbol) << 2) + LITERAL_CODES + 4 * 257);
+    const code = load<u32>(at(LITERAL_CODES, symbol + 257));
     const width = code >>> 16;
     const bits = (code & 0xffff) | (extra << width);
-    store<u32>((usize(length) << 2) + MATCH_CODES, bits | ((width + extraOfLength(symbol)) << 24));
+    store<u32>(at(MATCH_CODES, length), bits | ((width + extraOfLength(symbol)) << 24));
   }
 }
 
@@ -137,7 +138,7 @@ function writeSymbols(from: usize, to: usize, lastMatch: usize): void {
     bits |= u64(entry & 0xff_ffff) << u64(count);
     count += entry >>> 24;
     const symbol = distanceSymbol(distance);
-    const code = load<u32>((usize(symbol) << 2) + DISTANCE_CODES);
+    const code = load<u32>(at(DISTANCE_CODES, symbol));
     bits |= u64(code & 0xffff) << u64(count);
     count += code >>> 16;
     const extra = extraOfDistance(symbol);
