@@ -9,8 +9,6 @@ export interface LocationScan {
   unnamedCount: number;
 }
 
-const noBytes = Buffer.alloc(0);
-
 export function scanLocations(dictionary: Dictionary): LocationScan {
   const isUnnamed = new Uint8Array(dictionary.count(LOCATION));
   let unnamedCount = 0;
@@ -60,7 +58,7 @@ export function countFrames(dictionary: Dictionary, { isUnnamed, unnamedCount }:
   const stacks = dictionary.count(STACK);
   const all = new Int32Array(stacks);
   const unnamed = new Int32Array(stacks);
-  const reader = new Reader(noBytes, 0, 0);
+  const reader = Reader.idle();
   for (let index = 0; index < stacks; index++) {
     dictionary.locate(STACK, index);
     const { atBuf } = dictionary;

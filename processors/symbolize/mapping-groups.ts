@@ -24,13 +24,11 @@ export interface ProcessOfMapping {
 /** Most processes that are remembered for one mapping. */
 export const maxProcesses = 128;
 
-const noBytes = Buffer.alloc(0);
-
 /** Locations that may be named, by mapping. */
 export function groupByMapping(dictionary: Dictionary, { isUnnamed }: LocationScan): MappingGroup[] {
   const groups: (MappingGroup | undefined)[] = new Array(dictionary.count(MAPPING));
   const isNative = nativeTest(dictionary);
-  const reader = new Reader(noBytes, 0, 0);
+  const reader = Reader.idle();
   for (let index = 1; index < isUnnamed.length; index++) {
     if (isUnnamed[index] === 0) continue;
     dictionary.locate(LOCATION, index);

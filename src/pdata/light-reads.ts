@@ -8,7 +8,7 @@ import { FUNCTION, LOCATION, STACK } from "./tables.js";
  * number of their items is returned. One reader serves all, so that none of these may be called while another one runs.
  */
 
-const reader = new Reader(Buffer.alloc(0), 0, 0);
+const reader = Reader.idle();
 
 function open(dictionary: Dictionary, table: number, index: number): Reader {
   dictionary.locate(table, index);

@@ -2,8 +2,6 @@ import { LEN, Reader, VARINT, Writer } from "../proto/wire.js";
 import { Dictionary, type DictLine } from "./dictionary.js";
 import { LOCATION, TABLES } from "./tables.js";
 
-const noBytes = Buffer.alloc(0);
-
 /**
  * The dictionary with these locations (by index) having these lines, innermost inlined function first. Everything else
  * keeps its bytes and its index. `dictionary` itself stays as it is.
@@ -11,7 +9,7 @@ const noBytes = Buffer.alloc(0);
 export function withLocationLines(dictionary: Dictionary, lines: ReadonlyMap<number, readonly DictLine[]>): Dictionary {
   const out = new Writer(dictionary.byteSize + 16 * lines.size + 64);
   let location = 0;
-  const content = new Reader(noBytes, 0, 0);
+  const content = Reader.idle();
   for (const part of dictionary.content()) {
     const reader = new Reader(part, 0, part.length);
     let copied = 0;

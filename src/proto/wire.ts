@@ -14,6 +14,8 @@ export const FIXED64 = 1;
 export const LEN = 2;
 export const FIXED32 = 5;
 
+const noBytes = Buffer.alloc(0);
+
 export class Reader {
   buf: Buffer;
   pos: number;
@@ -27,6 +29,11 @@ export class Reader {
     this.buf = buf;
     this.pos = start;
     this.end = end;
+  }
+
+  /** A reader that has nothing to read before its first `reset`. */
+  static idle(): Reader {
+    return new Reader(noBytes, 0, 0);
   }
 
   /** From now on it reads another message: a loop over many needs no object for each. */
